@@ -1,0 +1,27 @@
+"""Names that a low room may ask for without importing the room above it.
+
+The rooms import downwards only (see the package docstring), yet `log.deliveries` must be a DataFrame although pandas starts
+in `tables`. So the low room asks here by name, and the high room is imported at that moment.
+
+Rule 1: an entry is "module:function", never an object, so that nothing heavy is imported early.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Final
+
+PROVIDERS: Final = {
+    "events_frame": "indimail_kit.tables.frames:events_frame",
+    "deliveries_frame": "indimail_kit.tables.frames:deliveries_frame",
+    "messages_frame": "indimail_kit.tables.frames:messages_frame",
+}
+"""Wish -> "module:function" that grants it."""
+
+
+def provider(wish: str) -> Callable[..., Any]:
+    """Return the function that grants a wish; KeyError for an unknown one (a programmer's error)."""
+    module_name, _, function_name = PROVIDERS[wish].partition(":")
+    granted: Callable[..., Any] = getattr(importlib.import_module(module_name), function_name)
+    return granted
