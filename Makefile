@@ -1,0 +1,50 @@
+# indimail-kit: what there is to do here. `make` alone lists it.
+#
+# Settings (each may stand behind the command, as in `make lab LAB_ARGS=--no-browser`):
+#   LAB_ARGS    handed to `indimail-kit notebook`, which hands on to JupyterLab what it does not know itself
+#   TEST_ARGS   handed to pytest, for a part of the tests: TEST_ARGS="tests/auth -x"
+#   BENCH_ARGS  handed to each benchmark
+#   PYTHON      the Python to build .venv/ with, instead of the newest one found
+#   APT         `no`: install no system packages
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint bench screenshots
+MAKEFLAGS += --no-print-directory
+
+export APT PYTHON
+
+BIN := .venv/bin
+BENCHES := $(sort $(filter-out %/conftest.py,$(wildcard tests/bench/*.py)))
+# The whole suite covers 90 %; a part of it cannot.
+COVERAGE := --cov --cov-report=term-missing $(if $(TEST_ARGS),,--cov-fail-under=90)
+
+help: ## Show this list
+	@echo "indimail-kit: see a mail server think"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@echo
+	@sed -n 's/^#   \([A-Z_]*\)  */\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name text; do printf '  %-17s %s\n' "$$name" "$$text"; done
+
+lab: ## Set up what is missing, then open JupyterLab on the first notebook
+	@tools/setup lab
+	$(BIN)/indimail-kit notebook $(LAB_ARGS)
+
+test: ## Set up what is missing, then run every test, the browser ones included
+	@tools/setup test
+	INDIMAIL_KIT_CHROMIUM="$$(tools/find-chromium)" $(BIN)/python -m pytest $(COVERAGE) $(TEST_ARGS)
+
+lint: ## Check style, types, import directions and spelling; changes nothing
+	@tools/setup test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: ## Measure, and print ratios against the parts we build on
+	@tools/setup test
+	@for script in $(BENCHES); do echo "== $$script"; $(BIN)/python "$$script" $(BENCH_ARGS) || exit 1; done
+
+screenshots: ## Make the pictures of docs/images/ anew, from the real notebook in Chromium
+	@tools/setup test
+	INDIMAIL_KIT_CHROMIUM="$$(tools/find-chromium)" INDIMAIL_KIT_SCREENSHOTS="$(CURDIR)/docs/images" $(BIN)/python -m pytest -m browser -p no:randomly tests/browser
