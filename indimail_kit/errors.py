@@ -35,7 +35,9 @@ class FormatError(KitError):
         source: File or peer the octets came from, or "".
     """
 
-    def __init__(self, expected: str, *, offset: int | None = None, line_number: int | None = None, source: str = "") -> None:
+    def __init__(
+        self, expected: str, *, offset: int | None = None, line_number: int | None = None, source: str = ""
+    ) -> None:
         self.expected = expected
         self.offset = offset
         self.line_number = line_number
@@ -79,7 +81,9 @@ class RulesError(FormatError):
         exit_code: What tcprules answers: 100 for a line it cannot parse, 111 for one without a colon.
     """
 
-    def __init__(self, expected: str, *, exit_code: int = 100, line_number: int | None = None, source: str = "") -> None:
+    def __init__(
+        self, expected: str, *, exit_code: int = 100, line_number: int | None = None, source: str = ""
+    ) -> None:
         self.exit_code = exit_code
         super().__init__(expected, line_number=line_number, source=source)
 

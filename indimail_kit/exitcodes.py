@@ -1,6 +1,7 @@
 """qmail-queue's exit codes as one table: number, name, permanent or temporary, SMTP reply.
 
-Source: IndiMail indimail-mta-x/qmail.h (numbers), qmail.c `qmail_close()` (replies: the first letter D or Z tells permanent
+Source: IndiMail indimail-mta-x/qmail.h (numbers), qmail.c `qmail_close()` (replies: the first letter D or Z tells
+permanent
 or temporary and is not sent). The manual qmail-queue(8) gives older meanings for 62 … 67; the program is right.
 """
 

@@ -1,0 +1,297 @@
+"""A picture of a message in a queue that may be alive: read only, and nothing of it changes by being looked at.
+
+Source: indimail-mta-internals(7) section 2 (files and states); Linux open(2) for the flags.
+
+Note for maintainers: files come and go while we look. A file that vanishes is a file that does not exist; the picture
+is of several moments, so a state that INTERNALS does not know is an anomaly to show, not an error.
+
+Rule 1: nothing is written, locked, or opened below lock/; O_NOATIME leaves the access time where the system lets us.
+Rule 2: no symbolic link is followed below the queue, and only regular files are read (a FIFO would be woken).
+Rule 3: what is odd is kept and named in `anomalies`, never dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from indimail_kit.envelope import QueueRecords, Recipient, decode_recipients, decode_records
+from indimail_kit.errors import EnvelopeError, QueueError
+from indimail_kit.exitcodes import CHDIR
+from indimail_kit.mailqueue.layout import KINDS, QueueLayout
+from indimail_kit.mailqueue.states import QueueState, state_of
+
+MAX_CONTENT_BYTES: Final = 1 << 16
+"""Octets that are kept of one file (unit: octets)."""
+
+_LOOK: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NOATIME: Final = getattr(os, "O_NOATIME", 0)
+
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,19}")
+"""Name of a file that belongs to a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFile:
+    """One file of a message.
+
+    Attributes:
+        kind: One of KINDS.
+        path: Relative to the queue ("mess/16/660188").
+        inode: Inode number.
+        links: Number of hard links.
+        size_bytes: Size (unit: octets).
+        mode: Permission bits.
+        uid: Owner.
+        gid: Group.
+        mtime_ns: Time of last change (unit: ns since 1970).
+        content: The first octets, at most MAX_CONTENT_BYTES.
+        is_truncated: Whether the file is longer than `content`.
+        is_regular: False for a link, directory or FIFO, which is not read.
+    """
+
+    kind: str
+    path: str
+    inode: int
+    links: int
+    size_bytes: int
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    content: bytes = field(repr=False)
+    is_truncated: bool = False
+    is_regular: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFiles:
+    """All that the queue says about one message.
+
+    Attributes:
+        queue: Name of the queue.
+        message_number: Number of the message.
+        files: The files that exist, in the order of KINDS.
+        state: S1 … S5; None when no state has these files.
+        records: What todo says, else intd, else info; None when there is none or it cannot be read.
+        local: Recipients of the local channel; empty without a local file.
+        remote: Recipients of the remote channel; empty without a remote file.
+        anomalies: What is odd, as phrases for a person.
+    """
+
+    queue: str
+    message_number: int
+    files: tuple[QueueFile, ...]
+    state: QueueState | None
+    records: QueueRecords | None
+    local: tuple[Recipient, ...]
+    remote: tuple[Recipient, ...]
+    anomalies: tuple[str, ...]
+
+    def file(self, kind: str) -> QueueFile | None:
+        """Return the file of a kind, None when it does not exist."""
+        return next((file for file in self.files if file.kind == kind), None)
+
+    @property
+    def birth_ns(self) -> int | None:
+        """Return when the message was preprocessed (mtime of info; unit: ns since 1970), None before that."""
+        info = self.file("info")
+        return None if info is None else info.mtime_ns
+
+
+def read_message(layout: QueueLayout, message_number: int) -> MessageFiles:
+    """Look at the files of one message.
+
+    Args:
+        layout: The queue.
+        message_number: Number of the message; one that is not in the queue gives state S1 without files.
+
+    Raises:
+        QueueError: Exit code 61: the queue cannot be opened. 62: a number that is no inode number.
+    """
+    paths = [(kind, layout.relative(kind, message_number)) for kind in KINDS]
+    anomalies: list[str] = []
+    with _opened_queue(layout) as queue_fd:
+        looks = (_read_file(kind, path, queue_fd, anomalies) for kind, path in paths)
+        files = tuple(file for file in looks if file is not None)
+    by_kind = {file.kind: file for file in files}
+    anomalies += _odd_files(by_kind, message_number)
+    return MessageFiles(
+        queue=layout.name,
+        message_number=message_number,
+        files=files,
+        state=_state(by_kind, anomalies),
+        records=_records(by_kind, anomalies),
+        local=_recipients(by_kind.get("local"), anomalies),
+        remote=_recipients(by_kind.get("remote"), anomalies),
+        anomalies=tuple(anomalies),
+    )
+
+
+def list_messages(layout: QueueLayout) -> tuple[int, ...]:
+    """List the numbers of the messages that have at least one file in its place, in rising order.
+
+    Raises:
+        QueueError: Exit code 61: the queue cannot be opened.
+    """
+    numbers: set[int] = set()
+    with _opened_queue(layout) as queue_fd:
+        for kind in KINDS:
+            for index, path in enumerate(layout.directories(kind)):
+                remainder = index if layout.is_split(kind) else None
+                numbers.update(_numbers(_names(path, queue_fd), remainder, layout.split))
+    return tuple(sorted(numbers))
+
+
+@contextmanager
+def _opened_queue(layout: QueueLayout) -> Iterator[int]:
+    """Give a descriptor of the queue directory."""
+    try:
+        fd = _open(str(layout.directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, None)
+    except OSError as error:
+        raise QueueError(f"no queue at {layout.directory}: {error.strerror}", exit_code=CHDIR) from error
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _open(path: str, flags: int, dir_fd: int | None) -> int:
+    """Open without touching the access time where we may (owner or root)."""
+    try:
+        return os.open(path, flags | _NOATIME, dir_fd=dir_fd)
+    except PermissionError:
+        return os.open(path, flags, dir_fd=dir_fd)
+
+
+def _open_below(path: str, queue_fd: int, flags: int = 0) -> int:
+    """Open a path of the queue for reading, without following a link in any of its parts."""
+    *parents, name = path.split("/")
+    fd = queue_fd
+    try:
+        for parent in parents:
+            child = _open(parent, _LOOK | os.O_DIRECTORY, fd)
+            if fd != queue_fd:
+                os.close(fd)
+            fd = child
+        return _open(name, _LOOK | flags, fd)
+    finally:
+        if fd != queue_fd:
+            os.close(fd)
+
+
+def _read_file(kind: str, path: str, queue_fd: int, anomalies: list[str]) -> QueueFile | None:
+    """Look at one file; None when it does not exist, or vanished meanwhile."""
+    try:
+        status = os.stat(path, dir_fd=queue_fd, follow_symlinks=False)
+        content = b""
+        if stat.S_ISREG(status.st_mode):
+            status, content = _read_content(path, queue_fd)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        anomalies.append(f"{path} cannot be read: {error.strerror}")
+        return None
+    is_regular = stat.S_ISREG(status.st_mode)
+    return QueueFile(
+        kind=kind,
+        path=path,
+        inode=status.st_ino,
+        links=status.st_nlink,
+        size_bytes=status.st_size,
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        mtime_ns=status.st_mtime_ns,
+        content=content,
+        is_truncated=is_regular and len(content) < status.st_size,
+        is_regular=is_regular,
+    )
+
+
+def _read_content(path: str, queue_fd: int) -> tuple[os.stat_result, bytes]:
+    """Return status and first octets of a file that was regular a moment ago."""
+    fd = _open_below(path, queue_fd)
+    try:
+        status = os.fstat(fd)
+        return status, os.read(fd, MAX_CONTENT_BYTES) if stat.S_ISREG(status.st_mode) else b""
+    finally:
+        os.close(fd)
+
+
+def _odd_files(by_kind: dict[str, QueueFile], message_number: int) -> Iterator[str]:
+    """Yield what is odd about the files, apart from their content."""
+    for file in by_kind.values():
+        if not file.is_regular:
+            yield f"{file.path} is not a regular file"
+    mess, intd, todo = (by_kind.get(kind) for kind in ("mess", "intd", "todo"))
+    if mess is not None and mess.inode != message_number:
+        yield f"inode {mess.inode} of {mess.path} differs from its name"
+    if intd is not None and todo is not None and intd.inode != todo.inode:
+        yield f"{intd.path} and {todo.path} are not the same file"
+
+
+def _state(by_kind: dict[str, QueueFile], anomalies: list[str]) -> QueueState | None:
+    """Return the state that the files prove."""
+    try:
+        return state_of(by_kind.keys())
+    except QueueError as error:
+        anomalies.append(str(error))
+        return None
+
+
+def _records(by_kind: dict[str, QueueFile], anomalies: list[str]) -> QueueRecords | None:
+    """Return the records of todo, intd or info, whichever exists first."""
+    file = next((by_kind[kind] for kind in ("todo", "intd", "info") if kind in by_kind), None)
+    if file is None or not _is_whole(file, anomalies):
+        return None
+    try:
+        records = decode_records(file.content)
+    except EnvelopeError as error:
+        anomalies.append(f"{file.path}: {error}")
+        return None
+    if records.unknown:
+        anomalies.append(f"{file.path} has {len(records.unknown)} record(s) of an unknown kind")
+    return records
+
+
+def _recipients(file: QueueFile | None, anomalies: list[str]) -> tuple[Recipient, ...]:
+    """Return the recipients of a channel."""
+    if file is None or not _is_whole(file, anomalies):
+        return ()
+    try:
+        return decode_recipients(file.content)
+    except EnvelopeError as error:
+        anomalies.append(f"{file.path}: {error}")
+        return ()
+
+
+def _is_whole(file: QueueFile, anomalies: list[str]) -> bool:
+    """Say whether the content can be decoded; a longer file is named, not guessed at."""
+    if file.is_truncated:
+        anomalies.append(f"{file.path} is longer than {MAX_CONTENT_BYTES} octets and was not decoded")
+    return file.is_regular and not file.is_truncated
+
+
+def _names(path: str, queue_fd: int) -> list[str]:
+    """Return the names in a directory of the queue; none when it is not there or may not be read."""
+    try:
+        fd = _open_below(path, queue_fd, os.O_DIRECTORY)
+    except OSError:
+        return []
+    try:
+        return os.listdir(fd)  # noqa: PTH208 (a descriptor, not a path)
+    finally:
+        os.close(fd)
+
+
+def _numbers(names: Iterable[str], remainder: int | None, split: int) -> Iterator[int]:
+    """Yield the message numbers among the names of a directory that are in their right place."""
+    for name in names:
+        if _NUMBER.fullmatch(name) and (remainder is None or int(name) % split == remainder):
+            yield int(name)
