@@ -1,7 +1,7 @@
 """Names that a low room may ask for without importing the room above it.
 
-The rooms import downwards only (see the package docstring), yet `log.deliveries` must be a DataFrame although pandas starts
-in `tables`. So the low room asks here by name, and the high room is imported at that moment.
+The rooms import downwards only (see the package docstring), yet `log.deliveries` must be a DataFrame although
+pandas starts in `tables`. So the low room asks here by name, and the high room is imported at that moment.
 
 Rule 1: an entry is "module:function", never an object, so that nothing heavy is imported early.
 """

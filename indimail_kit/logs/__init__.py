@@ -1,0 +1,58 @@
+"""The room of the logs: the trace that a message leaves, written letter for letter and read back.
+
+Place in the mail's journey: behind `delivery`, before `tables`. qmail-send, todo-proc, qmail-smtpd, tcpserver, clamd
+and freshclam say what happened in lines of text; here every line becomes an event, and the events become deliveries and
+messages::
+
+    log = read("/var/log/indimail/deliver.25")      # a multilog directory, a file, octets
+    log.events, log.deliveries, log.messages        # DataFrames, see indimail_kit.tables.schemas
+
+- `grammar`: the one table of line forms, `format_line`, `parse_line`; `send_forms`, `smtp_forms`, `clamav` hold its
+parts
+- `template`, `fields`: the small language of the forms, and what may stand in a field
+- `labels`: the stamp at the start of a line
+- `engine`: files -> events; `matchup`: events -> deliveries and messages; `log`: both together
+- `writer`: the file `current` as multilog writes it
+"""
+
+from __future__ import annotations
+
+from indimail_kit.logs.engine import read_events as read_events
+from indimail_kit.logs.event import UNKNOWN as UNKNOWN
+from indimail_kit.logs.event import Event as Event
+from indimail_kit.logs.fields import logsafe as logsafe
+from indimail_kit.logs.grammar import FORMS as FORMS
+from indimail_kit.logs.grammar import KINDS as KINDS
+from indimail_kit.logs.grammar import format_event as format_event
+from indimail_kit.logs.grammar import format_line as format_line
+from indimail_kit.logs.grammar import parse_line as parse_line
+from indimail_kit.logs.labels import split_label as split_label
+from indimail_kit.logs.log import Log as Log
+from indimail_kit.logs.log import read as read
+from indimail_kit.logs.matchup import Delivery as Delivery
+from indimail_kit.logs.matchup import Matched as Matched
+from indimail_kit.logs.matchup import Message as Message
+from indimail_kit.logs.matchup import match as match
+from indimail_kit.logs.template import Form as Form
+from indimail_kit.logs.writer import LogWriter as LogWriter
+
+__all__ = [
+    "FORMS",
+    "KINDS",
+    "UNKNOWN",
+    "Delivery",
+    "Event",
+    "Form",
+    "Log",
+    "LogWriter",
+    "Matched",
+    "Message",
+    "format_event",
+    "format_line",
+    "logsafe",
+    "match",
+    "parse_line",
+    "read",
+    "read_events",
+    "split_label",
+]

@@ -1,0 +1,93 @@
+"""A log that was read: its events, and the tables made of them.
+
+Rule 1: the tables are made when they are first asked for; pandas starts in `indimail_kit.tables`, so its name does not
+occur here, not even in a type.
+Rule 2: text from a log reaches HTML escaped only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from indimail_kit.logs.engine import Source, read_events
+from indimail_kit.logs.event import UNKNOWN, Event
+from indimail_kit.logs.matchup import Matched, match
+from indimail_kit.wiring import provider
+
+
+@dataclass(frozen=True)
+class Log:
+    """Every line of one or more logs.
+
+    Attributes:
+        events_list: One event for each line, in the order read.
+        name: What was read, for people.
+    """
+
+    events_list: Sequence[Event] = field(repr=False)
+    name: str = ""
+
+    def __len__(self) -> int:
+        """Return the number of lines."""
+        return len(self.events_list)
+
+    @cached_property
+    def kinds(self) -> Counter[str]:
+        """Return how many lines of each kind there are."""
+        return Counter(event.kind for event in self.events_list)
+
+    @property
+    def unknown(self) -> tuple[Event, ...]:
+        """Return the lines that no form fits."""
+        return tuple(event for event in self.events_list if event.kind == UNKNOWN)
+
+    @cached_property
+    def matched(self) -> Matched:
+        """Return the deliveries and messages as values."""
+        return match(self.events_list)
+
+    @cached_property
+    def events(self) -> Any:
+        """Return the DataFrame `schemas.EVENTS`: one row for each line."""
+        return provider("events_frame")(self.events_list)
+
+    @cached_property
+    def deliveries(self) -> Any:
+        """Return the DataFrame `schemas.DELIVERIES`: one row for each delivery."""
+        return provider("deliveries_frame")(self.matched.deliveries)
+
+    @cached_property
+    def messages(self) -> Any:
+        """Return the DataFrame `schemas.MESSAGES`: one row for each life of a message number."""
+        return provider("messages_frame")(self.matched.messages)
+
+    def __repr__(self) -> str:
+        """Return one line: what was read and how much of it is understood."""
+        unknown = self.kinds.get(UNKNOWN, 0)
+        what = f" of {self.name}" if self.name else ""
+        return f"<Log{what}: {len(self):,} lines, {unknown:,} of them unknown>"
+
+    def _repr_html_(self) -> str:
+        import html  # only notebooks need it
+
+        return "<pre>" + html.escape(repr(self)) + "</pre>"
+
+
+def read(*sources: Source, utc_offset_s: int = 0) -> Log:
+    """Read logs: files (plain or .gz), multilog directories, or octets; oldest first.
+
+    Args:
+        sources: What to read.
+        utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
+
+    Raises:
+        FormatError: A directory holds no log.
+        MissingPartError: A file is compressed in a way that cannot be read here.
+        OSError: A file cannot be read.
+    """
+    name = ", ".join("octets" if isinstance(source, bytes) else str(source) for source in sources)
+    return Log(tuple(read_events(*sources, utc_offset_s=utc_offset_s)), name)
