@@ -1,0 +1,31 @@
+"""control: what applies to you? The second room on a message's way; an address becomes an environment.
+
+::
+
+    auth ──► ► control ◄ ──► qhpsi ──► mailqueue ──► delivery ──► logs
+
+``tcprules`` reads tcp.smtp and looks a client up as tcpserver does; ``envdir`` reads and writes a service's
+``variables`` directory. Together they make the environment that decides about scanning, relaying and queues.
+"""
+
+from __future__ import annotations
+
+from indimail_kit.control import envdir as envdir
+from indimail_kit.control import tcprules as tcprules
+from indimail_kit.control.envdir import EnvdirResult as EnvdirResult
+from indimail_kit.control.envdir import read_envdir as read_envdir
+from indimail_kit.control.envdir import write_variable as write_variable
+from indimail_kit.control.tcprules import Match as Match
+from indimail_kit.control.tcprules import Rules as Rules
+from indimail_kit.control.tcprules import parse_rules as parse_rules
+
+__all__ = [
+    "EnvdirResult",
+    "Match",
+    "Rules",
+    "envdir",
+    "parse_rules",
+    "read_envdir",
+    "tcprules",
+    "write_variable",
+]
