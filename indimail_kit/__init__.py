@@ -37,7 +37,7 @@ __version__ = "0.1.0"
 ROOMS: Final = ("auth", "control", "qhpsi", "mailqueue", "delivery", "logs", "tables", "lab", "widgets")
 """The rooms in the order in which a message sees them."""
 
-_CORE: Final = ("envelope", "errors", "exitcodes", "tai64")
+_CORE: Final = ("envelope", "errors", "exitcodes", "tai64", "visible")
 
 __all__ = [
     "ROOMS",
@@ -54,6 +54,7 @@ __all__ = [
     "qhpsi",
     "tables",
     "tai64",
+    "visible",
     "widgets",
 ]
 

@@ -1,7 +1,7 @@
 """What happened to one mail, station by station: values only, no I/O.
 
-A `Journey` is what `Lab.send` returns and what the notebook's JourneyView draws. While the mail is on its way the lab calls
-``on_station(station)`` each time a station changes; the last one seen for a key is the true one.
+A `Journey` is what `Lab.send` returns and what the notebook's JourneyView draws. While the mail is on its way the
+lab calls ``on_station(station)`` each time a station changes; the last one seen for a key is the true one.
 
 Rule 1: everything here may be shown to anybody: dialogues are redacted before they come in.
 """
@@ -124,16 +124,16 @@ class Journey:
     sender: str
     recipient: str
     mechanism: str
-    smtp_reply: str
-    queue: str
-    message_number: int
-    qp: int
-    verdict: str
-    signature: str
-    header: str
-    delivered_to: str
-    folder: str
-    stations: tuple[Station, ...] = field(repr=False)
+    smtp_reply: str = ""
+    queue: str = ""
+    message_number: int = 0
+    qp: int = 0
+    verdict: str = ""
+    signature: str = ""
+    header: str = ""
+    delivered_to: str = ""
+    folder: str = ""
+    stations: tuple[Station, ...] = field(default=(), repr=False)
     unix_ns: int = 0
     elapsed_ms: float = 0.0
     expected: str = ""

@@ -1,0 +1,51 @@
+"""``indimail-kit …``: every verb a thin call of the library.
+
+Exit codes: 0 done, nothing bad found · 1 found something · 2 wrong usage · 3 something needed is missing or failed.
+
+Rule 1: never a traceback for a fault that can be foreseen; the message says what, where and what to do.
+Rule 2: a verb's work is imported when the verb runs, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from indimail_kit import __version__
+from indimail_kit.cli.doctor import doctor
+from indimail_kit.cli.lab import lab
+from indimail_kit.cli.notebook import notebook
+from indimail_kit.cli.output import EXIT_FAILED, complain
+from indimail_kit.cli.scan import scan
+from indimail_kit.errors import KitError
+
+
+class _Group(click.Group):
+    """A group whose deliberate errors are one clear sentence and exit code 3."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb; turn a KitError or an OSError into a sentence."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of our output went away (`| head`); nothing is wrong, and nobody reads a message.
+            sys.stderr.close()
+            ctx.exit(0)
+        except KitError as error:
+            complain(str(error))
+            ctx.exit(EXIT_FAILED)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            complain(f"{where}{error.strerror or error}")
+            ctx.exit(EXIT_FAILED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="indimail-kit")
+def main() -> None:
+    """See a mail server think: AUTH, virus scanning, queues and logs of IndiMail."""
+
+
+for _verb in (lab, scan, doctor, notebook):
+    main.add_command(_verb)

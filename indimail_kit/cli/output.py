@@ -1,0 +1,89 @@
+"""What all verbs print with: tables for people, one JSON document for programs.
+
+Rule 1: text from mail, files or logs is made visible before it reaches the terminal; rich gets Text objects, never
+markup.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from indimail_kit.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from rich.console import Console
+
+EXIT_FOUND: Final = 1
+"""Exit code: something was found (infected, a journey that went wrong)."""
+
+EXIT_FAILED: Final = 3
+"""Exit code: something needed is missing or failed."""
+
+SIGNS: Final = {"CLEAN": "✓", "INFECTED": "✕", "NOT_SCANNED": "?", "ERROR": "!"}
+"""Verdict -> the sign that stands beside its word everywhere."""
+
+STYLES: Final = {"CLEAN": "green", "INFECTED": "bold red", "NOT_SCANNED": "yellow", "ERROR": "bold yellow"}
+"""Verdict -> colour on a terminal; never the only sign."""
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--json`` to a verb."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output, nothing else.")(
+        command
+    )
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def complain(text: str) -> None:
+    """Say on standard error what is wrong."""
+    click.echo(f"indimail-kit: {visible(text)}", err=True)
+
+
+def note(text: str) -> None:
+    """Say on standard error what is going on."""
+    click.echo(visible(text), err=True)
+
+
+def console() -> Console:
+    """Return a console for standard output: colour only on a terminal, wide enough in a pipe."""
+    from rich.console import Console
+
+    is_terminal = sys.stdout.isatty()
+    return Console(highlight=False, markup=False, emoji=False, width=None if is_terminal else 160)
+
+
+def print_table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[tuple[str, str]]]) -> None:
+    """Print a table.
+
+    Args:
+        columns: (heading, "left" | "right") for each column.
+        rows: For each row (text, rich style) for each column.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading, side in columns:
+        table.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(visible(text), style=style) for text, style in row))
+    console().print(table)
+
+
+def print_pairs(pairs: Iterable[tuple[str, str]], *, indent: int = 2) -> None:
+    """Print label and value pairs in two aligned columns."""
+    rows = [(label, visible(value)) for label, value in pairs]
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, value in rows:
+        click.echo(f"{' ' * indent}{label:<{width}}  {value}")

@@ -1,0 +1,106 @@
+"""``scan``: a verdict for each file."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from indimail_kit.cli.output import EXIT_FAILED, EXIT_FOUND, SIGNS, STYLES, json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from indimail_kit.qhpsi import ScanAnswer, Scanner
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--scanner",
+    type=click.Choice(["auto", "clamd", "embedded", "command"]),
+    default="auto",
+    show_default=True,
+    help="auto: a private clamd with the teaching signatures where clamd is installed, else the embedded rules.",
+)
+@click.option(
+    "--socket",
+    type=click.Path(path_type=Path),
+    help="Ask the clamd behind this socket instead (this host's own signatures).",
+)
+@click.option("--qhpsi", "command_text", help="With --scanner command: the QHPSI value to run. Default $QHPSI.")
+@json_option
+def scan(files: tuple[Path, ...], scanner: str, socket: Path | None, command_text: str | None, as_json: bool) -> None:
+    """Tell of each file whether the scanner finds something.
+
+    Exit code 1 if any is infected, 3 if any could not be scanned. A file is called clean only if the scanner said so.
+    """
+    with _scanner(scanner, socket, command_text) as ask:
+        answers = [(path, ask(path)) for path in files]
+    if as_json:
+        print_json([_row(path, answer) for path, answer in answers])
+    else:
+        _print(answers)
+    verdicts = {answer.verdict.name for _, answer in answers}
+    if "INFECTED" in verdicts:
+        raise SystemExit(EXIT_FOUND)
+    if verdicts - {"CLEAN"}:
+        raise SystemExit(EXIT_FAILED)
+
+
+def _row(path: Path, answer: ScanAnswer) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "verdict": answer.verdict.name,
+        "signature": answer.signature,
+        "scanner": answer.scanner,
+        "elapsed_ms": round(answer.elapsed_ns / 1e6, 3),
+        "reason": answer.reason,
+    }
+
+
+def _print(answers: list[tuple[Path, ScanAnswer]]) -> None:
+    rows = []
+    for path, answer in answers:
+        name = answer.verdict.name
+        what = answer.signature or answer.reason
+        rows.append(
+            [
+                (f"{SIGNS[name]} {name}", STYLES[name]),
+                (str(path), ""),
+                (what, ""),
+                (f"{answer.elapsed_ns / 1e6:.1f} ms", "dim"),
+            ]
+        )
+    print_table([("verdict", "left"), ("file", "left"), ("what", "left"), ("time", "right")], rows)
+    note(f"Scanner: {answers[0][1].scanner}")
+
+
+@contextlib.contextmanager
+def _scanner(choice: str, socket: Path | None, command_text: str | None) -> Iterator[Scanner]:
+    """Give the scanner that was asked for; a private clamd ends with the block."""
+    import os
+
+    from indimail_kit import qhpsi
+    from indimail_kit.errors import MissingPartError
+    from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon, find_clamd
+
+    if socket is not None:
+        yield qhpsi.clamd(socket)
+    elif choice == "command":
+        text = command_text if command_text is not None else os.environ.get("QHPSI", "")
+        if not text:
+            raise MissingPartError(
+                "a command", "Give it with --qhpsi or in $QHPSI, for example '/usr/bin/clamdscan --fdpass --quiet %s'."
+            )
+        environ = {**os.environ, "QHPSI": text}
+        yield qhpsi.command(qhpsi.QhpsiConfig.from_environ(environ), environ)
+    elif choice == "embedded" or (choice == "auto" and find_clamd() is None):
+        if choice == "auto":
+            note("No clamd here: the embedded scanner with the teaching rules is used.")
+        yield qhpsi.embedded()
+    else:
+        with ClamdDaemon() as daemon:
+            yield qhpsi.clamd(daemon.socket_path)

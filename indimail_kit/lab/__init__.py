@@ -1,0 +1,21 @@
+"""The lab: a small IndiMail in one directory, on loopback, without root.
+
+It plays every program of a mail's journey (tcpserver, qmail-smtpd, qmail-queue, todo-proc, qmail-send,
+qmail-lspawn) in one process, with real files, real sockets, a real clamd of its own and true log lines::
+
+    with Lab(seed=1) as lab:
+        journey = lab.send(recipient="bob@example.com", attach="eicar-zip")
+
+Place in the journey: above all rooms that do the work; below course, widgets and the command line that show it.
+"""
+
+from indimail_kit.lab.demo import CASES as CASES
+from indimail_kit.lab.demo import run_demo as run_demo
+from indimail_kit.lab.journey import Journey as Journey
+from indimail_kit.lab.journey import RawBlock as RawBlock
+from indimail_kit.lab.journey import Station as Station
+from indimail_kit.lab.journey import StationState as StationState
+from indimail_kit.lab.lab import Lab as Lab
+from indimail_kit.lab.session import SmtpdLimits as SmtpdLimits
+
+__all__ = ["CASES", "Journey", "Lab", "RawBlock", "SmtpdLimits", "Station", "StationState", "run_demo"]

@@ -1,0 +1,419 @@
+"""A small IndiMail in one directory, on loopback, without root: started, used and stopped as one thing.
+
+Rule 1: it listens on 127.0.0.1 only, delivers to its own Maildirs only, and ends with its owner.
+Rule 2: it touches nothing outside its directory.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import random
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from indimail_kit.auth.accounts import UserTable
+from indimail_kit.control.envdir import write_variable
+from indimail_kit.delivery.local import LocalDelivery
+from indimail_kit.delivery.maildir import create_maildir
+from indimail_kit.delivery.send import QmailSend, SendEvent
+from indimail_kit.delivery.vfilter import PREFILT, parse_command
+from indimail_kit.errors import LabError
+from indimail_kit.lab.client import send_mail
+from indimail_kit.lab.follow import Follower
+from indimail_kit.lab.mail import Attachment, compose
+from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, HOST, USERS, Places
+from indimail_kit.lab.scanners import LabScanner, ScannerChoice
+from indimail_kit.lab.server import SmtpServer
+from indimail_kit.lab.service import LabService
+from indimail_kit.lab.session import SessionRecord, SmtpdLimits
+from indimail_kit.lab.talk import describe, station_commands
+from indimail_kit.logs.log import Log, read
+from indimail_kit.logs.writer import LogWriter
+from indimail_kit.mailqueue.enqueue import SAFE, SyncPolicy
+from indimail_kit.mailqueue.multi import create_queues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from indimail_kit.lab.journey import Journey, Station
+    from indimail_kit.mailqueue.layout import QueueLayout
+
+VIRUS_FILTER: Final = 'vcfilter -i -t virusFilter -c 0 -k "virus found" -f Quarantine -b 0 -h 28'
+"""The seed text's rule: infected mail goes to the folder Quarantine."""
+
+_RUNNING: weakref.WeakSet[Lab] = weakref.WeakSet()
+_MAX_JOURNEYS: Final = 10_000
+"""Journeys that a lab remembers; older ones are forgotten."""
+
+
+class Lab:
+    """Everything of a small mail server, started and stopped together; also a context manager.
+
+    Attributes:
+        seed: Fixes the choice of queue and the message ids, or None.
+        directory: Where everything lies; removed at the end unless it was given.
+        sync: What is made durable before 250.
+        journeys: What `send` returned, oldest first.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        scanner: ScannerChoice = "auto",
+        directory: Path | str | None = None,
+        queue_count: int = 3,
+        port: int = 0,
+        sync: SyncPolicy = SAFE,
+        penalty_s: float = 0.0,
+        limits: SmtpdLimits | None = None,
+        challenge: bytes | None = None,
+    ) -> None:
+        """Prepare a lab; nothing is started or written before `start`.
+
+        Args:
+            seed: Fixes every choice; None takes the system's randomness.
+            scanner: "auto" takes clamd where it is installed, else the embedded rules.
+            directory: Existing or new directory to work in and to keep; None makes a temporary one.
+            queue_count: Number of queues.
+            port: Port on 127.0.0.1; 0 for any free one.
+            sync: What is made durable before 250.
+            penalty_s: Pause after a wrong password (unit: s); the real server takes 5.
+            limits: What one client may use.
+            challenge: CRAM challenge to replay, for example the seed's; None for a fresh one each time.
+        """
+        self.seed = seed
+        self.sync = sync
+        self.journeys: list[Journey] = []
+        self._keeps_directory = directory is not None
+        self._given_directory = Path(directory) if directory is not None else None
+        self._scanner = LabScanner(scanner)
+        self._queue_count = queue_count
+        self._wanted_port = port
+        self._penalty_s = penalty_s
+        self._limits = limits or SmtpdLimits()
+        self._challenge = challenge
+        self._rng: random.Random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - seeded on wish
+        self._pids = itertools.count(os.getpid())
+        self._message_ids = itertools.count(1)
+        self._send_lock = threading.Lock()
+        self._bounces: dict[int, SessionRecord] = {}
+        self._parts = contextlib.ExitStack()
+        self._places: Places | None = None
+        self._service: LabService | None = None
+        self._server: SmtpServer | None = None
+        self._sender: QmailSend | None = None
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start everything; return when mail is taken.
+
+        Raises:
+            LabError: The lab runs already, or the port is taken.
+            MissingPartError: The scanner that was asked for is not installed.
+            OSError: The directory cannot be written.
+        """
+        if self.is_running:
+            raise LabError("the lab runs already")
+        self._parts = contextlib.ExitStack()
+        try:
+            self._start_parts()
+        except BaseException:
+            self._parts.close()
+            raise
+        _RUNNING.add(self)
+        return self
+
+    def _start_parts(self) -> None:
+        places = self._make_places()
+        with ThreadPoolExecutor(1) as beside:
+            scanner = beside.submit(self._scanner.start)
+            self._parts.callback(self._scanner.stop)
+            layouts = create_queues(places.queue_base, count=self._queue_count)
+            accounts = UserTable(f"sqlite:///{places.users}")
+            self._parts.callback(accounts.close)
+            for user in USERS:
+                if accounts.get(f"{user}@{DOMAIN}") is None:
+                    accounts.add(f"{user}@{DOMAIN}", DEMO_PASSWORD)
+            scanner.result()
+        defaults = {
+            "QUEUE_BASE": str(places.queue_base), "QUEUE_START": "1", "QUEUE_COUNT": str(self._queue_count),
+            "QHPSI": self._scanner.qhpsi, "REJECTVIRUS": "0",
+        }  # fmt: skip
+        for name, value in defaults.items():
+            write_variable(places.variables, name, value)
+        send_log, smtpd_log = LogWriter(places.send_log), LogWriter(places.smtpd_log)
+        self._parts.callback(send_log.close)
+        self._parts.callback(smtpd_log.close)
+        self._sender = self._make_sender(places, layouts, send_log)
+        self._sender.start()
+        self._parts.callback(self._sender.stop)
+        self._service = LabService(
+            host=HOST,
+            directory=places.directory,
+            accounts=accounts,
+            local_domains=frozenset({DOMAIN}),
+            layouts={layout.name: layout for layout in layouts},
+            scanner_for=self._scanner.scanner_for,
+            smtpd_log=smtpd_log,
+            next_pid=self._pids.__next__,
+            rng=self._rng,
+            sync=self.sync,
+            clock=time.time_ns,
+            limits=self._limits,
+            penalty_s=self._penalty_s,
+        )
+        self._parts.callback(self._service.close)
+        if self._challenge is not None:
+            self._service.challenge_source = lambda: self._challenge or b""
+        self._server = SmtpServer(self._service, port=self._wanted_port)
+        self._server.start()
+        self._parts.callback(self._server.stop)
+
+    def _make_places(self) -> Places:
+        directory = self._given_directory
+        if directory is None:
+            directory = Path(tempfile.mkdtemp(prefix="ik-lab-"))
+            self._parts.callback(shutil.rmtree, directory, ignore_errors=True)
+        else:
+            directory.mkdir(parents=True, exist_ok=True)
+        self._places = Places(directory.resolve())
+        self._places.write_control()
+        return self._places
+
+    def _make_sender(self, places: Places, layouts: tuple[QueueLayout, ...], log: LogWriter) -> QmailSend:
+        """Return the played qmail-send with the lab's users and the seed's filter."""
+        rule = parse_command(f"{VIRUS_FILTER} {PREFILT}{DOMAIN}").rule
+        local = LocalDelivery(
+            locals=(DOMAIN,),
+            users={f"{user}@{DOMAIN}": create_maildir(places.maildir(f"{user}@{DOMAIN}")) for user in USERS},
+            filters={f"{PREFILT}{DOMAIN}": (rule,)} if rule is not None else {},
+            host=HOST,
+        )
+        return QmailSend(
+            layouts, local=local, log=log, clock=time.time_ns, on_event=self._on_send, next_pid=self._pids.__next__
+        )
+
+    def stop(self) -> None:
+        """Stop everything and remove the temporary directory; a second call does nothing."""
+        _RUNNING.discard(self)
+        self._parts.close()
+        self._server = None
+
+    def __enter__(self) -> Self:
+        """Start, unless it runs already."""
+        return self if self.is_running else self.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop."""
+        self.stop()
+
+    # -- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether mail is taken now."""
+        return self._server is not None
+
+    @property
+    def host(self) -> str:
+        """Return the address it listens on: always 127.0.0.1."""
+        return self._running_server().host
+
+    @property
+    def port(self) -> int:
+        """Return the port it listens on."""
+        return self._running_server().port
+
+    @property
+    def directory(self) -> Path:
+        """Return the directory of the lab.
+
+        Raises:
+            LabError: It was never started.
+        """
+        return self._running_places().directory
+
+    @property
+    def queue_base(self) -> Path:
+        """Return the directory of the queues (QUEUE_BASE)."""
+        return self._running_places().queue_base
+
+    @property
+    def scanner_name(self) -> str:
+        """Return the scanner's name and version."""
+        return self._scanner.name
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Return the addresses of the demo users; their password is places.DEMO_PASSWORD."""
+        return tuple(f"{user}@{DOMAIN}" for user in USERS)
+
+    def __repr__(self) -> str:
+        """Return one line: where it listens and what scans."""
+        if not self.is_running:
+            return "<Lab, stopped>"
+        return f"<Lab on {self.host}:{self.port}, scanner {self.scanner_name}, {len(self.journeys)} mails sent>"
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a person needs to talk to it, see INTERFACE: `lab serve`."""
+        mechanisms = self._running_service().mechanisms
+        address = (self.host, self.port)
+        return describe(
+            address, users=self.users, mechanisms=mechanisms, scanner=self.scanner_name, places=self._running_places()
+        )
+
+    def _running_server(self) -> SmtpServer:
+        if self._server is None:
+            raise LabError("the lab does not run; start it with `with Lab() as lab:` or lab.start()")
+        return self._server
+
+    def _running_places(self) -> Places:
+        if self._places is None:
+            raise LabError("the lab has no directory yet; start it with `with Lab() as lab:` or lab.start()")
+        return self._places
+
+    def _running_service(self) -> LabService:
+        self._running_server()
+        if self._service is None:
+            raise LabError("the lab does not run")
+        return self._service
+
+    # -- what it does --------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        *,
+        sender: str = f"ann@{DOMAIN}",
+        recipient: str = f"bob@{DOMAIN}",
+        subject: str = "Hello",
+        body: str = "This is a mail from the lab.",
+        mechanism: str = "CRAM-MD5",
+        user: str | None = None,
+        passwd: str = DEMO_PASSWORD,
+        attach: Attachment = "none",
+        reject_virus: int | None = None,
+        case: str = "",
+        on_station: Callable[[Station], None] | None = None,
+        timeout_s: float = 10.0,
+    ) -> Journey:
+        """Send one mail as a real client does and follow it to its end.
+
+        A refused login, a virus, a bounce are journeys, not errors. One mail at a time; other threads wait.
+
+        Args:
+            sender: Envelope sender and From.
+            recipient: Envelope recipient and To.
+            subject: Subject line.
+            body: Text.
+            mechanism: SASL mechanism, or "" for no login.
+            user: Who logs in; the sender unless given.
+            passwd: Password.
+            attach: "none", or the test virus in one of its wrappings.
+            reject_virus: Sets REJECTVIRUS first (it stays so); None leaves it.
+            case: Name of the case, for the tables.
+            on_station: Called with each station that changes, from several threads.
+            timeout_s: Longest wait for the end (unit: s); what has happened by then is returned.
+
+        Raises:
+            LabError: The lab does not run.
+            ValueError: A header value holds a line end.
+        """
+        service = self._running_service()
+        with self._send_lock:
+            if reject_virus is not None:
+                self.set_variable("REJECTVIRUS", str(reject_virus))
+            address = (self.host, self.port)
+            commands = station_commands(
+                address, sender, recipient, mechanism, self._scanner.qhpsi, self._running_places()
+            )
+            follower = Follower(
+                sender=sender,
+                recipient=recipient,
+                mechanism=mechanism,
+                case=case,
+                clock=time.time_ns,
+                commands=commands,
+                on_station=on_station,
+            )
+            number = next(self._message_ids)
+            stamp = "fresh" if self.seed is not None else format(time.time_ns(), "x")
+            mail = compose(
+                sender=sender, recipient=recipient, subject=subject, body=body, attach=attach,
+                date=datetime.now(UTC), message_id=f"<{number}.{stamp}@{DOMAIN}>",
+            )  # fmt: skip
+            try:
+                send_mail(
+                    address=(self.host, self.port), sender=sender, recipient=recipient, mail=mail, mechanism=mechanism,
+                    authcid=user or sender, passwd=passwd, timeout_s=timeout_s,
+                    on_port=lambda port: service.watch(port, follower.attach), on_reply=follower.reply,
+                )  # fmt: skip
+            except OSError as error:
+                follower.fail(f"The connection broke: {error.strerror or type(error).__name__}.")
+            follower.is_over.wait(timeout_s)
+            journey = follower.journey()
+            self.journeys.append(journey)
+            del self.journeys[:-_MAX_JOURNEYS]
+            return journey
+
+    def _on_send(self, event: SendEvent) -> None:
+        """Hand an event of qmail-send to the session whose mail, or whose bounce, it is."""
+        service = self._service
+        if service is None:
+            return
+        key = (event.queue, event.message_number)
+        if event.kind == "info_msg" and event.qp in self._bounces:
+            service.in_flight[key] = self._bounces.pop(event.qp)
+        record = service.in_flight.get(key)
+        if record is None:
+            return
+        if event.kind == "bounce":
+            self._bounces[event.qp] = record
+        elif event.kind == "end_msg":
+            service.in_flight.pop(key, None)
+        record.emit(event.unix_ns, "send", event)
+
+    def set_variable(self, name: str, value: str | None) -> None:
+        """Set or remove a variable of the SMTP service (envdir); the next connection sees it.
+
+        Raises:
+            EnvdirError: The name cannot be one of a variable.
+        """
+        write_variable(self._running_places().variables, name, value)
+
+    def stop_scanner(self) -> None:
+        """Stop the scanner, as if clamd had died."""
+        self._scanner.stop()
+
+    def start_scanner(self) -> None:
+        """Start the scanner again."""
+        self._scanner.start()
+        self.set_variable("QHPSI", self._scanner.qhpsi)
+
+    def log_lines(self) -> list[bytes]:
+        """Return the lines of qmail-send's log, labels included."""
+        path = self._running_places().send_log / "current"
+        return path.read_bytes().splitlines()
+
+    def log(self) -> Log:
+        """Return qmail-send's log as events, deliveries and messages."""
+        return read(self._running_places().send_log)
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Stop the labs that nobody stopped."""
+    for lab in list(_RUNNING):
+        with contextlib.suppress(Exception):
+            lab.stop()

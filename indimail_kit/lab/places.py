@@ -1,0 +1,96 @@
+"""Where everything of a lab lies: one directory that looks like a small IndiMail host, and the files in it.
+
+::
+
+    LAB/control/          me, locals, rcpthosts, tcp.smtp
+    LAB/service/qmail-smtpd.25/variables/   QHPSI, REJECTVIRUS, …   (envdir)
+    LAB/users.sqlite      the table `indimail`
+    LAB/queue/queue1 …    the queues
+    LAB/log/              deliver.25/current (qmail-send), smtpd.25/current (tcpserver, qmail-smtpd), clamd.log is
+    clamd's own LAB/mail/DOMAIN/USER/Maildir
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+HOST: Final = "mx.example.com"
+"""Name of the lab's host (control/me); a name of RFC 2606."""
+
+DOMAIN: Final = "example.com"
+"""The domain that the lab takes mail for."""
+
+USERS: Final = ("postmaster", "ann", "bob", "carol")
+"""Local parts of the demo users; postmaster and his password are the seed text's."""
+
+DEMO_PASSWORD: Final = "pass"  # noqa: S105 - the seed text's, public since 2010
+"""Password of every demo user."""
+
+RULES: Final = """\
+# Who may do what, looked up by tcpserver for each client; edit and connect again.
+127.:allow
+:deny
+"""
+"""The lab's tcp.smtp: loopback only, as everything here."""
+
+
+class Places:
+    """The paths of a lab.
+
+    Attributes:
+        directory: The lab's own directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def control(self) -> Path:
+        """Return the control directory."""
+        return self.directory / "control"
+
+    @property
+    def rules(self) -> Path:
+        """Return tcp.smtp."""
+        return self.control / "tcp.smtp"
+
+    @property
+    def variables(self) -> Path:
+        """Return the envdir of the SMTP service."""
+        return self.directory / "service" / "qmail-smtpd.25" / "variables"
+
+    @property
+    def users(self) -> Path:
+        """Return the user table's SQLite file."""
+        return self.directory / "users.sqlite"
+
+    @property
+    def queue_base(self) -> Path:
+        """Return the directory of the queues (QUEUE_BASE)."""
+        return self.directory / "queue"
+
+    @property
+    def send_log(self) -> Path:
+        """Return the log directory of qmail-send."""
+        return self.directory / "log" / "deliver.25"
+
+    @property
+    def smtpd_log(self) -> Path:
+        """Return the log directory of tcpserver and qmail-smtpd."""
+        return self.directory / "log" / "smtpd.25"
+
+    def maildir(self, address: str) -> Path:
+        """Return the Maildir of a local address."""
+        user, _, domain = address.partition("@")
+        return self.directory / "mail" / domain / user / "Maildir"
+
+    def write_control(self) -> None:
+        """Write the control files that are not there yet."""
+        self.control.mkdir(parents=True, exist_ok=True)
+        self.variables.mkdir(parents=True, exist_ok=True)
+        texts = {"me": HOST, "locals": DOMAIN, "rcpthosts": DOMAIN, "tcp.smtp": RULES.rstrip("\n")}
+        for name, text in texts.items():
+            path = self.control / name
+            if not path.exists():
+                path.write_text(text + "\n", encoding="utf-8")

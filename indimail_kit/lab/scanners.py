@@ -1,0 +1,82 @@
+"""The lab's scanner: its own clamd, clamdscan as the seed configures it, or the embedded rules.
+
+QHPSI in the service's variables switches scanning on, as on a real host. The lab writes a value there that works
+in a terminal
+too; as long as it stands unchanged, the lab asks its scanner directly over the socket, which is faster than a
+process a mail. Any other value is run as the command that it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final, Literal
+
+from indimail_kit import qhpsi
+from indimail_kit.errors import MissingPartError
+from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon, find_clamd
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from indimail_kit.mailqueue.layout import QueueLayout
+    from indimail_kit.qhpsi.config import QhpsiConfig
+    from indimail_kit.qhpsi.verdict import Scanner
+
+ScannerChoice = Literal["auto", "clamd", "embedded", "command"]
+"""What may be asked for: the best there is, clamd by its socket, the built-in rules, clamdscan as a process a mail."""
+
+SCANNER_CHOICES: Final[tuple[ScannerChoice, ...]] = ("auto", "clamd", "embedded", "command")
+"""Every choice."""
+
+
+class LabScanner:
+    """Starts, names, stops and hands out the lab's scanner.
+
+    Attributes:
+        kind: "clamd", "embedded" or "command": what "auto" became.
+        name: For people, with version.
+        qhpsi: The value of QHPSI that stands for it.
+        daemon: The lab's own clamd, or None.
+    """
+
+    def __init__(self, choice: ScannerChoice) -> None:
+        if choice in ("clamd", "command") and find_clamd() is None:
+            raise MissingPartError(
+                "clamd", "Install clamav-daemon (and clamdscan), or use the embedded scanner: --scanner embedded."
+            )
+        self.kind = ("clamd" if find_clamd() is not None else "embedded") if choice == "auto" else choice
+        self.daemon: ClamdDaemon | None = None
+        self.name = "embedded scanner"
+        self.qhpsi = f"{sys.executable} -m indimail_kit scan --scanner embedded %s"
+        self._direct: Scanner | None = None
+
+    def start(self) -> None:
+        """Start it; return when it answers. A second start after `stop` works again."""
+        if self.kind == "embedded":
+            self._direct = qhpsi.embedded()
+            self.name = "embedded scanner (teaching rules, no clamd here)"
+            return
+        if self.daemon is None:
+            self.daemon = ClamdDaemon()
+        self.daemon.start()
+        self.name = f"{self.daemon.version} (the lab's own clamd, teaching signatures)"
+        self.qhpsi = f"/usr/bin/clamdscan -c {self.daemon.config_path} --fdpass --quiet --no-summary %s"
+        self._direct = qhpsi.clamd(self.daemon.socket_path) if self.kind == "clamd" else None
+
+    def stop(self) -> None:
+        """Stop it; mails are then answered with 451, as on a host whose clamd is down."""
+        if self.daemon is not None:
+            self.daemon.stop()
+        elif self._direct is not None:
+            self._direct = _stopped
+
+    def scanner_for(self, config: QhpsiConfig, environ: Mapping[str, str], layout: QueueLayout) -> Scanner:
+        """Return what QHPSI asks for."""
+        if self._direct is not None and config.command == self.qhpsi:
+            return self._direct
+        return qhpsi.command(config, environ, cwd=layout.directory)
+
+
+def _stopped(_path: object) -> qhpsi.ScanAnswer:
+    """Answer for the embedded scanner while it is stopped."""
+    return qhpsi.ScanAnswer(qhpsi.Verdict.ERROR, scanner="embedded scanner", reason="the scanner was stopped")

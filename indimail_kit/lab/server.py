@@ -1,0 +1,99 @@
+"""The thread in which the SMTP sessions run, and its listening socket on loopback.
+
+Source: aiosmtpd's Controller does the same but cannot take port 0 and tell the port afterwards.
+
+Rule 1: the address is 127.0.0.1 and nothing else (promise 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import threading
+from typing import TYPE_CHECKING, Final
+
+from indimail_kit.errors import LabError
+from indimail_kit.lab.smtpd import QmailSmtpd
+
+if TYPE_CHECKING:
+    from indimail_kit.lab.smtp_wire import Service
+
+HOST: Final = "127.0.0.1"
+"""The only address the lab listens on."""
+
+_START_S: Final = 10.0
+"""How long the thread may take to listen (unit: s)."""
+
+
+class SmtpServer:
+    """Listens on loopback and plays a `QmailSmtpd` for each client.
+
+    Attributes:
+        host: Always 127.0.0.1.
+        port: The port it listens on; 0 before `start`.
+    """
+
+    def __init__(self, service: Service, *, port: int = 0) -> None:
+        self.host = HOST
+        self.port = 0
+        self._service = service
+        self._wanted_port = port
+        self._loop = asyncio.new_event_loop()
+        self._protocols: set[QmailSmtpd] = set()
+        self._stop = asyncio.Event()
+        self._is_listening = threading.Event()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._run, name="ik-smtpd", daemon=True)
+
+    def start(self) -> None:
+        """Listen; return when clients can connect.
+
+        Raises:
+            LabError: The port is taken or may not be used.
+        """
+        self._thread.start()
+        if not self._is_listening.wait(_START_S):
+            raise LabError("the SMTP server's thread did not start listening")
+        if self._failure is not None:
+            self._thread.join()
+            taken = self._failure.errno == errno.EADDRINUSE
+            why = (
+                "is used by another program; take another port, or 0 for any free one"
+                if taken
+                else str(self._failure.strerror)
+            )
+            raise LabError(f"port {self._wanted_port} on {HOST} {why}")
+
+    def stop(self) -> None:
+        """End all sessions and stop listening; a second call does nothing."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(_START_S)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            asyncio.set_event_loop(None)
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        try:
+            server = await self._loop.create_server(self._protocol, HOST, self._wanted_port, backlog=128)
+        except OSError as error:
+            self._failure = error
+            self._is_listening.set()
+            return
+        self.port = server.sockets[0].getsockname()[1]
+        self._is_listening.set()
+        await self._stop.wait()
+        server.close()
+        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
+            task.cancel()
+        for _ in range(3):  # let the cancelled sessions close their transports
+            await asyncio.sleep(0)
+        await self._loop.shutdown_default_executor()
+
+    def _protocol(self) -> QmailSmtpd:
+        return QmailSmtpd(self._service, self._loop)

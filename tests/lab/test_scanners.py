@@ -1,0 +1,41 @@
+"""The lab's scanner is the one that was asked for, or the lab says what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from indimail_kit.errors import MissingPartError
+from indimail_kit.lab import scanners
+from indimail_kit.qhpsi import Verdict
+
+
+@pytest.mark.parametrize("choice", ["clamd", "command"])
+def test_missing_clamd_is_a_clear_error(monkeypatch: pytest.MonkeyPatch, choice: scanners.ScannerChoice) -> None:
+    """Who asks for clamd where there is none hears how to get it, and what to use instead."""
+    monkeypatch.setattr(scanners, "find_clamd", lambda: None)
+    with pytest.raises(MissingPartError, match=r"clamd is missing\. Install clamav-daemon .* --scanner embedded"):
+        scanners.LabScanner(choice)
+
+
+def test_auto_takes_the_embedded_scanner_where_there_is_no_clamd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lesson goes on, and the name says which scanner it is."""
+    monkeypatch.setattr(scanners, "find_clamd", lambda: None)
+    scanner = scanners.LabScanner("auto")
+    scanner.start()
+    assert (scanner.kind, "no clamd" in scanner.name) == ("embedded", True)
+
+
+def test_stopped_embedded_scanner_never_says_clean(tmp_path: Path) -> None:
+    """A scanner that was stopped gives no verdict; started again it does."""
+    scanner = scanners.LabScanner("embedded")
+    scanner.start()
+    mail = tmp_path / "mail"
+    mail.write_bytes(b"Subject: x\n\nhello\n")
+    config = scanners.qhpsi.QhpsiConfig.from_environ({"QHPSI": scanner.qhpsi})
+    verdicts = []
+    for change in (lambda: None, scanner.stop, scanner.start):
+        change()
+        verdicts.append(scanner.scanner_for(config, {}, None)(mail).verdict)
+    assert verdicts == [Verdict.CLEAN, Verdict.ERROR, Verdict.CLEAN]
