@@ -1,0 +1,100 @@
+"""QHPSI: is it safe? The station between the mess file and the queue.
+
+qmail-queue has written the message to ``mess`` and has not yet promised anything. Now it asks a scanner: a program
+that the variable QHPSI names, plugins, clamd itself, or the scanner that is built in. What comes out is one of four
+verdicts, and from it, by IndiMail's decision table, a header, an exit code, and the reply that the client reads::
+
+    config.py    the variables          command.py  plugin.py  clamd_client.py  embedded.py    who is asked
+    decision.py  the table, pure        scanning.py                                            the deed
+
+    policy = QhpsiConfig.from_environ({"QHPSI": "/usr/bin/clamdscan %s --quiet --no-summary", "REJECTVIRUS": "1"})
+    report = scan(path, policy, scanner=clamd("/run/clamd.sock"))
+
+The promise of this room: never "clean" by accident. Only a scanner that said so makes CLEAN; what is not understood,
+cut off, too large, too slow or dead is NOT_SCANNED or ERROR, and the mail is refused for now (451).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from indimail_kit.qhpsi.clamd_client import ClamdClient as ClamdClient
+from indimail_kit.qhpsi.clamd_client import parse_reply as parse_reply
+from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon as ClamdDaemon
+from indimail_kit.qhpsi.clamd_daemon import find_clamd as find_clamd
+from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S as DEFAULT_TIMEOUT_S
+from indimail_kit.qhpsi.command import CommandScanner as CommandScanner
+from indimail_kit.qhpsi.command import build_argv as build_argv
+from indimail_kit.qhpsi.command import split_words as split_words
+from indimail_kit.qhpsi.config import QhpsiConfig as QhpsiConfig
+from indimail_kit.qhpsi.decision import Outcome as Outcome
+from indimail_kit.qhpsi.decision import ScanAction as ScanAction
+from indimail_kit.qhpsi.decision import decide as decide
+from indimail_kit.qhpsi.decision import outcome as outcome
+from indimail_kit.qhpsi.embedded import EmbeddedScanner as EmbeddedScanner
+from indimail_kit.qhpsi.plugin import PluginScanner as PluginScanner
+from indimail_kit.qhpsi.scanning import ScanReport as ScanReport
+from indimail_kit.qhpsi.scanning import scan_message as scan_message
+from indimail_kit.qhpsi.scanning import scanner_for as scanner_for
+from indimail_kit.qhpsi.signatures import Signature as Signature
+from indimail_kit.qhpsi.signatures import eicar as eicar
+from indimail_kit.qhpsi.signatures import teaching_signatures as teaching_signatures
+from indimail_kit.qhpsi.verdict import ScanAnswer as ScanAnswer
+from indimail_kit.qhpsi.verdict import Scanner as Scanner
+from indimail_kit.qhpsi.verdict import Verdict as Verdict
+
+__all__ = [
+    "DEFAULT_TIMEOUT_S",
+    "ClamdClient",
+    "ClamdDaemon",
+    "CommandScanner",
+    "EmbeddedScanner",
+    "Outcome",
+    "PluginScanner",
+    "QhpsiConfig",
+    "ScanAction",
+    "ScanAnswer",
+    "ScanReport",
+    "Scanner",
+    "Signature",
+    "Verdict",
+    "build_argv",
+    "clamd",
+    "command",
+    "decide",
+    "eicar",
+    "embedded",
+    "find_clamd",
+    "outcome",
+    "parse_reply",
+    "scan",
+    "scan_message",
+    "scanner_for",
+    "split_words",
+    "teaching_signatures",
+]
+
+# The functions `command` and `embedded` stand for the modules of these names in the package: the modules are loaded
+# above, so the import system does not set the attributes again, and `from indimail_kit.qhpsi.embedded import …` works
+# as ever.
+
+
+def scan(path: str | Path, policy: QhpsiConfig, *, scanner: Scanner) -> ScanReport:
+    """Scan one file as qmail-queue would under a policy."""
+    return scan_message(Path(path), config=policy, scanner=scanner)
+
+
+def clamd(socket_path: str | Path, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> ClamdClient:
+    """Return the scanner that asks the clamd behind a Unix socket."""
+    return ClamdClient(socket_path, timeout_s=timeout_s)
+
+
+def embedded() -> EmbeddedScanner:
+    """Return the scanner that is built in."""
+    return EmbeddedScanner()
+
+
+def command(config: QhpsiConfig, environ: Mapping[str, str], *, cwd: Path | None = None) -> Scanner:
+    """Return the scanner that QHPSI names, a program or plugins."""
+    return scanner_for(config, environ, cwd=cwd)

@@ -1,0 +1,376 @@
+"""A clamd of our own: private directory, private socket, teaching signatures; ends with its owner.
+
+Source: clamd(8), clamd.conf(5); prctl(2).
+
+Note for maintainers: the death signal of Linux is tied to the *thread* that started the child, and a lab may be
+started from a thread that ends. So a keeper thread starts clamd and lives as long as clamd does: the signal comes
+when the process dies, however it dies, and not before. Ubuntu's AppArmor profile lets clamd write below /tmp only,
+and a socket's path may have 107 octets: hence a short directory in /tmp.
+
+ConcurrentDatabaseReload stays at its default: with "no", ClamAV 1.4.6 answers nobody for up to two minutes when a
+RELOAD follows a scan that followed a RELOAD.
+
+Rule 1: only the process started here is ever signalled, through its Popen object, which knows whether it was reaped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from indimail_kit.errors import MissingPartError, ScanError
+from indimail_kit.qhpsi.clamd_client import ClamdClient
+from indimail_kit.qhpsi.private_dir import make_private_directory
+from indimail_kit.qhpsi.signatures import Signature, write_signatures
+from indimail_kit.qhpsi.verdict import Verdict
+
+if TYPE_CHECKING:
+    import queue
+    import subprocess
+
+SOCKET_PATH_LIMIT: Final = 107
+"""Longest path of a Unix socket (unit: octets). Source: unix(7), sun_path."""
+
+STOP_TIMEOUT_S: Final = 5.0
+"""Time between SIGTERM and SIGKILL (unit: s)."""
+
+SEARCH_PATH: Final = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/sbin")
+"""Where clamd is looked for besides PATH, which seldom holds the sbin directories of a plain user."""
+
+_START: Final = Path(__file__).with_name("start_child.py")
+
+DEFAULTS: Final = {
+    "Foreground": "yes",
+    "LocalSocketMode": "600",
+    "LogTime": "yes",
+    "LogClean": "yes",
+    "LogRotate": "yes",
+    "LogFileMaxSize": "16M",
+    "ExtendedDetectionInfo": "yes",
+    "SelfCheck": "0",
+    # Without it clamd answers OK for what is beyond its limits.
+    "AlertExceedsMax": "yes",
+    "ExitOnOOM": "yes",
+}
+"""clamd.conf(5) options of ours that do not depend on the directory."""
+
+
+def find_clamd(path: str | None = None) -> Path | None:
+    """Return where clamd is, or None.
+
+    Args:
+        path: PATH to search first; None = the one of this process.
+    """
+    import shutil
+
+    for where in (path, os.pathsep.join(SEARCH_PATH)):
+        found = shutil.which("clamd", path=where)
+        if found is not None:
+            return Path(found)
+    return None
+
+
+def config_text(directory: Path, options: Mapping[str, str], *, user: str | None = None) -> str:
+    """Return the clamd.conf for a directory; `options` win over ours."""
+    places = {
+        "LocalSocket": directory / "clamd.sock",
+        "DatabaseDirectory": directory / "db",
+        "TemporaryDirectory": directory / "tmp",
+        "PidFile": directory / "clamd.pid",
+        "LogFile": directory / "clamd.log",
+    }
+    lines = {**DEFAULTS, **{name: str(place) for name, place in places.items()}, **options}
+    if user is not None:
+        lines["User"] = user
+    return "".join(f"{name} {value}\n" for name, value in lines.items())
+
+
+def _require_short(directory: Path) -> Path:
+    """Return a directory that can hold clamd's socket and be written in clamd.conf without quotes."""
+    text = os.fsencode(directory / "clamd.sock")
+    if len(text) > SOCKET_PATH_LIMIT or len(text.split()) != 1 or b'"' in text:
+        raise ScanError(f"no socket possible in {directory}: at most {SOCKET_PATH_LIMIT} octets, no white space")
+    return directory
+
+
+@dataclass(slots=True)
+class _Holdings:
+    """What must be given back; apart from the daemon object, so that a finalizer can hold it."""
+
+    owner_pid: int
+    directory: Path | None = None
+    lock: int | None = None
+    process: subprocess.Popen[bytes] | None = None
+    keeper: threading.Thread | None = None
+
+    def end_process(self, first: signal.Signals) -> None:
+        """Signal our child and wait for its end; insist after STOP_TIMEOUT_S."""
+        process, keeper = self.process, self.keeper
+        self.process = self.keeper = None
+        if process is not None and keeper is not None:
+            process.send_signal(first)
+            keeper.join(STOP_TIMEOUT_S)
+            process.kill()
+            process.wait()
+            keeper.join()
+
+
+def _give_back(holdings: _Holdings) -> None:
+    """End clamd and remove its directory; not in a fork of the owner, which holds only a copy of this."""
+    if os.getpid() != holdings.owner_pid:
+        return
+    holdings.end_process(signal.SIGTERM)
+    if holdings.directory is not None:
+        import shutil
+
+        shutil.rmtree(holdings.directory, ignore_errors=True)
+        holdings.directory = None
+    if holdings.lock is not None:
+        os.close(holdings.lock)
+        holdings.lock = None
+
+
+def _keep(argv: list[str], directory: Path, born: queue.SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:
+    """Start clamd and live as long as it does (body of the keeper thread)."""
+    import subprocess
+
+    with (directory / "clamd.out").open("wb") as output:
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=directory,
+                env={"PATH": os.defpath, "LC_ALL": "C"},
+                # Ctrl-C in the owner's terminal is for the owner.
+                start_new_session=True,
+            )
+        except OSError as error:
+            born.put(error)
+            return
+    born.put(process)
+    # WNOWAIT: clamd stays a zombie, its number its own, until its Popen object reaps it.
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+
+class ClamdDaemon:
+    """A private clamd, as a context manager.
+
+    Use it with ``with``, or call `start` and `stop`; `close` (or the end of the process) also removes the directory.
+    After `stop` or `kill` it can be started again, under the same paths.
+
+    Attributes:
+        directory: Where everything of it lies: clamd.conf, clamd.sock, clamd.log, db/, tmp/.
+        socket_path: Its LocalSocket.
+        config_path: Its clamd.conf, for ``clamdscan -c``.
+        log_path: Its log.
+        client: Asks it.
+
+    Example::
+
+        with ClamdDaemon() as clamd:
+            clamd.client.scan_file(path)
+    """
+
+    def __init__(
+        self,
+        directory: Path | None = None,
+        *,
+        extra_signatures: Iterable[Signature] = (),
+        options: Mapping[str, str] | None = None,
+        user: str | None = None,
+        clamd: Path | None = None,
+        scan_timeout_s: float = 120.0,
+    ) -> None:
+        """Prepare, without starting.
+
+        Args:
+            directory: Where to live; it must have a short path without white space and is left there. None = a new
+                one in /tmp.
+            extra_signatures: Besides the teaching ones.
+            options: clamd.conf(5) options to add or replace.
+            user: As root only: the user that clamd becomes. None = it stays who we are; descriptors that are passed
+                to it need no rights.
+            clamd: The program; None = look for it.
+            scan_timeout_s: Time limit of `client` (unit: s).
+
+        Raises:
+            MissingPartError: There is no clamd.
+            ScanError: The directory cannot hold a socket.
+        """
+        program = clamd or find_clamd()
+        if program is None:
+            raise MissingPartError("clamd", "Install it: apt-get install --no-install-recommends clamav-daemon.")
+        self._program = program
+        self._extra = tuple(extra_signatures)
+        self._options = dict(options or {})
+        self._user = user
+        self._lock = threading.RLock()
+        self._holdings = _Holdings(os.getpid())
+        if directory is None:
+            directory, self._holdings.lock = make_private_directory("ik-clamd-")
+            self._holdings.directory = directory
+        self._finalizer = weakref.finalize(self, _give_back, self._holdings)
+        self.directory = _require_short(directory.absolute())
+        self.socket_path = self.directory / "clamd.sock"
+        self.config_path = self.directory / "clamd.conf"
+        self.log_path = self.directory / "clamd.log"
+        self.client = ClamdClient(self.socket_path, timeout_s=scan_timeout_s)
+
+    def __repr__(self) -> str:
+        return f"ClamdDaemon({str(self.directory)!r}, pid={self.pid})"
+
+    def __enter__(self) -> ClamdDaemon:
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it and clear up."""
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Return clamd's process id, None when it does not run."""
+        process = self._holdings.process
+        return process.pid if process is not None and process.poll() is None else None
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether clamd runs."""
+        return self.pid is not None
+
+    @property
+    def version(self) -> str:
+        """Return "ClamAV 1.4.6".
+
+        Raises:
+            ScanError: It does not run.
+        """
+        return self.client.version().partition("/")[0]
+
+    @property
+    def rss_bytes(self) -> int:
+        """Return clamd's resident memory (unit: octets), 0 when it does not run."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
+        except OSError:
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def start(self, *, timeout_s: float = 20.0) -> None:
+        """Start clamd and return when it answers PONG; nothing happens when it runs.
+
+        Args:
+            timeout_s: How long to wait for the answer (unit: s).
+
+        Raises:
+            ScanError: It ended at once or stayed silent (the text quotes its last words), or it was closed.
+        """
+        import queue
+
+        with self._lock:
+            if not self._finalizer.alive:
+                raise ScanError("clamd: closed; its directory is gone")
+            if self.is_running:
+                return
+            self._write_files()
+            argv = [str(self._program), "-c", str(self.config_path)]
+            if sys.executable:
+                argv = [sys.executable, "-I", "-S", str(_START), str(os.getpid()), *argv]
+            born: queue.SimpleQueue[subprocess.Popen[bytes] | OSError] = queue.SimpleQueue()
+            keeper = threading.Thread(target=_keep, args=(argv, self.directory, born), name="clamd keeper", daemon=True)
+            keeper.start()
+            process = born.get()
+            if isinstance(process, OSError):
+                raise ScanError(f"clamd could not be started: {process.strerror}")
+            self._holdings.process, self._holdings.keeper = process, keeper
+            self._wait_for_pong(process, timeout_s)
+
+    def stop(self) -> None:
+        """End clamd in an orderly way; its directory and log stay."""
+        with self._lock:
+            self._holdings.end_process(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill clamd at once, as a crash would; socket and files stay as they are."""
+        with self._lock:
+            self._holdings.end_process(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Stop clamd and remove its directory if it was made here."""
+        with self._lock:
+            self.stop()
+            self._finalizer()
+
+    def add_signatures(self, signatures: Iterable[Signature], *, timeout_s: float = 20.0) -> None:
+        """Add signatures to the database; a running clamd finds them when this returns.
+
+        Args:
+            signatures: What is added.
+            timeout_s: How long to wait for clamd (unit: s).
+
+        Raises:
+            ScanError: clamd does not answer, or does not find them in time.
+        """
+        with self._lock:
+            added = tuple(signatures)
+            self._extra += added
+            (self.directory / "db").mkdir(exist_ok=True)
+            write_signatures(self.directory / "db", self._extra)
+            if not self.is_running:
+                return
+            self.client.reload()
+            # clamd reloads in the background and tells nobody when it has done so: ask it about what it must find then.
+            deadline = time.monotonic() + timeout_s
+            for signature in added:
+                while self.client.scan_stream(signature.marker).verdict is not Verdict.INFECTED:
+                    if time.monotonic() > deadline:
+                        raise ScanError(f"clamd: {signature.name} not found within {timeout_s:g} s after RELOAD")
+                    time.sleep(0.002)
+
+    def _write_files(self) -> None:
+        """Make the directories, the signatures and clamd.conf."""
+        for name in ("", "db", "tmp"):
+            (self.directory / name).mkdir(mode=0o700, exist_ok=True)
+        write_signatures(self.directory / "db", self._extra)
+        self.config_path.write_text(config_text(self.directory, self._options, user=self._user), encoding="utf-8")
+        if self._user is not None:
+            import shutil
+
+            for place in (self.directory, *self.directory.rglob("*")):
+                shutil.chown(place, user=self._user)
+
+    def _wait_for_pong(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
+        """Wait until clamd answers; end it when it does not."""
+        impatient = ClamdClient(self.socket_path, timeout_s=1.0)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(ScanError):
+                if impatient.ping():
+                    return
+            time.sleep(0.002)
+        exit_code = process.poll()
+        self._holdings.end_process(signal.SIGKILL)
+        what = f"no PONG within {timeout_s:g} s" if exit_code is None else f"ended with exit code {exit_code}"
+        raise ScanError(f"clamd: {what}: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        """Return the end of what clamd printed."""
+        try:
+            printed = (self.directory / "clamd.out").read_bytes()
+        except OSError:
+            return "nothing printed"
+        lines = [line for line in printed.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+        return " / ".join(lines[-3:]) or "nothing printed"

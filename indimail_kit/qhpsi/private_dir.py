@@ -1,0 +1,81 @@
+"""A private directory in /tmp that does not outlive its owner for long.
+
+Who is killed cannot clear up. So each directory holds a lock that the system gives back when its owner is gone, and
+whoever makes the next directory removes those whose lock is free.
+
+Source: flock(2), mkdtemp(3).
+
+Rule 1: a directory is removed only if it is ours (name, user), holds a lock file, and the lock could be taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+PARENT: Final = Path("/tmp")  # noqa: S108 - mkdtemp makes the name, mode 700
+"""Short, and the only place where Ubuntu's AppArmor profile lets clamd write."""
+
+_LOCK: Final = "owner.lock"
+
+
+def make_private_directory(prefix: str, *, parent: Path = PARENT) -> tuple[Path, int]:
+    """Make a directory of mode 700 and hold its lock; remove those of owners that are gone.
+
+    Args:
+        prefix: Begin of the name; only directories with the same one are looked at.
+        parent: Where to make it.
+
+    Returns:
+        The directory, and the descriptor that holds the lock; closing it gives the directory up.
+    """
+    import fcntl
+    import tempfile
+
+    sweep(prefix, parent=parent)
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    fresh = directory / f".{_LOCK}"
+    descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    # Under its name only when it is held: a sweeper never finds a free lock of a living owner.
+    fresh.rename(directory / _LOCK)
+    return directory, descriptor
+
+
+def sweep(prefix: str, *, parent: Path = PARENT) -> tuple[Path, ...]:
+    """Remove the directories whose owners are gone, and return them."""
+    import shutil
+
+    gone = []
+    for directory in parent.glob(f"{prefix}*"):
+        # Somebody else may sweep or end at the same moment.
+        with contextlib.suppress(OSError):
+            if _is_ours(directory) and (descriptor := _take_lock(directory)) is not None:
+                try:
+                    shutil.rmtree(directory, ignore_errors=True)
+                finally:
+                    os.close(descriptor)
+                gone.append(directory)
+    return tuple(gone)
+
+
+def _is_ours(directory: Path) -> bool:
+    """Say whether it is a directory of this user, and no link to one."""
+    status = directory.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+
+
+def _take_lock(directory: Path) -> int | None:
+    """Take the lock of a directory whose owner is gone; None while he is there."""
+    import fcntl
+
+    descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

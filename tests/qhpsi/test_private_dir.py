@@ -1,0 +1,49 @@
+"""Tests of private_dir.py."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from indimail_kit.qhpsi.private_dir import make_private_directory, sweep
+
+
+def test_directory_is_private_and_held(tmp_path: Path) -> None:
+    """Mode 700, and nobody's sweep removes it while the lock is held."""
+    directory, lock = make_private_directory("ik-x-", parent=tmp_path)
+    try:
+        swept = sweep("ik-x-", parent=tmp_path)
+    finally:
+        os.close(lock)
+
+    assert swept == ()
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert directory.name.startswith("ik-x-")
+
+
+def test_directory_of_a_dead_owner_is_removed_by_the_next(tmp_path: Path) -> None:
+    """Once the lock is free, making another directory clears up."""
+    first, lock = make_private_directory("ik-x-", parent=tmp_path)
+    (first / "db").mkdir()
+    (first / "db" / "file").write_bytes(b"x")
+    os.close(lock)
+
+    second, lock = make_private_directory("ik-x-", parent=tmp_path)
+    os.close(lock)
+
+    assert list(tmp_path.iterdir()) == [second]
+
+
+def test_what_is_not_ours_stays(tmp_path: Path) -> None:
+    """Other names, directories without a lock, and links are left alone, with what they lead to."""
+    for name in ("ik-y-1", "ik-x-without-lock", "elsewhere"):
+        (tmp_path / name).mkdir()
+    for name in ("ik-y-1", "elsewhere"):
+        (tmp_path / name / "owner.lock").touch()
+    (tmp_path / "ik-x-link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "ik-x-file").touch()
+    before = sorted(tmp_path.rglob("*"))
+
+    assert sweep("ik-x-", parent=tmp_path) == ()
+    assert sorted(tmp_path.rglob("*")) == before
