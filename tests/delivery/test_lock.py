@@ -1,0 +1,106 @@
+"""Holding a queue."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from indimail_kit.delivery.lock import QueueLock
+from indimail_kit.errors import QueueError
+from indimail_kit.mailqueue.layout import QueueLayout, create_queue
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> QueueLayout:
+    """Return a queue."""
+    return create_queue(tmp_path / "queue1", split=1)
+
+
+def test_second_qmail_send_is_refused(queue: QueueLayout) -> None:
+    """The lock says so, with the exit code and the words of the real one."""
+    lock = QueueLock(queue)
+    with pytest.raises(QueueError, match="queue1: cannot start: instance already running") as caught:
+        QueueLock(queue)
+    lock.close()
+
+    assert (caught.value.exit_code, caught.value.path) == (111, "lock/sendmutex")
+
+
+def test_lock_of_another_process_counts(queue: QueueLayout) -> None:
+    """flock(1) is the independent program."""
+    mutex = queue.directory / "lock" / "sendmutex"
+    holder = subprocess.Popen(["flock", str(mutex), "sh", "-c", "echo held; read line"], stdin=-1, stdout=-1)
+    assert holder.stdin
+    assert holder.stdout
+    assert holder.stdout.readline() == b"held\n"
+
+    with pytest.raises(QueueError):
+        QueueLock(queue)
+    holder.communicate(b"\n")
+    QueueLock(queue).close()
+
+
+def test_lock_ends_with_its_process(queue: QueueLayout) -> None:
+    """A qmail-send that was killed does not keep the queue."""
+    code = (
+        "import os, sys; from pathlib import Path; from indimail_kit.delivery.lock import QueueLock;"
+        "from indimail_kit.mailqueue.layout import QueueLayout;"
+        "lock = QueueLock(QueueLayout(Path(sys.argv[1]), 1)); os.kill(os.getpid(), 9)"
+    )
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = subprocess.run([sys.executable, "-c", code, str(queue.directory)], env=environ)
+
+    assert killed.returncode == -9
+    QueueLock(queue).close()
+
+
+def test_trigger_is_seen_and_emptied(queue: QueueLayout) -> None:
+    """A byte written as qmail-queue writes it."""
+    lock = QueueLock(queue)
+    before = lock.drain()
+    writer = os.open(queue.directory / "lock" / "trigger", os.O_WRONLY | os.O_NONBLOCK)
+    os.write(writer, b"\0")
+    os.close(writer)
+    pulled = (lock.drain(), lock.drain())
+    lock.close()
+
+    assert (before, pulled) == (False, (True, False))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("sendmutex", "unable to open lock/sendmutex: No such file", id="no mutex"),
+        pytest.param("trigger", "unable to open lock/trigger: No such file", id="no trigger"),
+    ],
+)
+def test_queue_without_its_lock_files_is_refused(queue: QueueLayout, name: str, text: str) -> None:
+    """The text names the file."""
+    (queue.directory / "lock" / name).unlink()
+
+    with pytest.raises(QueueError, match=text):
+        QueueLock(queue)
+
+
+def test_trigger_that_is_no_pipe_is_refused(queue: QueueLayout) -> None:
+    """A plain file can never be waited for."""
+    trigger = queue.directory / "lock" / "trigger"
+    trigger.unlink()
+    trigger.touch()
+
+    with pytest.raises(QueueError, match="no named pipe"):
+        QueueLock(queue)
+
+
+def test_refused_lock_leaves_no_descriptor_open(queue: QueueLayout) -> None:
+    """Neither the mutex nor the trigger stays open."""
+    (queue.directory / "lock" / "trigger").unlink()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    with pytest.raises(QueueError):
+        QueueLock(queue)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
