@@ -244,7 +244,7 @@ class Follower:
                 for file in shown[-1:]
             )
             self._stations[key] = replace(self._stations[key], facts=facts, raw=raw)
-        self._set("mess", StationState.DONE)
+        self._tell("mess")
         self._set(
             "todo",
             StationState.DONE,

@@ -11,45 +11,31 @@ import contextlib
 import itertools
 import os
 import random
-import shutil
-import tempfile
 import threading
 import time
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from indimail_kit.auth.accounts import UserTable
 from indimail_kit.control.envdir import write_variable
-from indimail_kit.delivery.local import LocalDelivery
-from indimail_kit.delivery.maildir import create_maildir
-from indimail_kit.delivery.send import QmailSend, SendEvent
-from indimail_kit.delivery.vfilter import PREFILT, parse_command
+from indimail_kit.delivery.send import SendEvent
 from indimail_kit.errors import LabError
 from indimail_kit.lab.client import send_mail
 from indimail_kit.lab.follow import Follower
 from indimail_kit.lab.mail import Attachment, compose
-from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, HOST, USERS, Places
+from indimail_kit.lab.parts import Parts, Settings, start_parts
+from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, USERS, Places
 from indimail_kit.lab.scanners import LabScanner, ScannerChoice
-from indimail_kit.lab.server import SmtpServer
-from indimail_kit.lab.service import LabService
 from indimail_kit.lab.session import SessionRecord, SmtpdLimits
 from indimail_kit.lab.talk import describe, station_commands
 from indimail_kit.logs.log import Log, read
-from indimail_kit.logs.writer import LogWriter
 from indimail_kit.mailqueue.enqueue import SAFE, SyncPolicy
-from indimail_kit.mailqueue.multi import create_queues
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from indimail_kit.lab.journey import Journey, Station
-    from indimail_kit.mailqueue.layout import QueueLayout
-
-VIRUS_FILTER: Final = 'vcfilter -i -t virusFilter -c 0 -k "virus found" -f Quarantine -b 0 -h 28'
-"""The seed text's rule: infected mail goes to the folder Quarantine."""
 
 _RUNNING: weakref.WeakSet[Lab] = weakref.WeakSet()
 _MAX_JOURNEYS: Final = 10_000
@@ -62,7 +48,6 @@ class Lab:
     Attributes:
         seed: Fixes the choice of queue and the message ids, or None.
         directory: Where everything lies; removed at the end unless it was given.
-        sync: What is made durable before 250.
         journeys: What `send` returned, oldest first.
     """
 
@@ -78,6 +63,7 @@ class Lab:
         penalty_s: float = 0.0,
         limits: SmtpdLimits | None = None,
         challenge: bytes | None = None,
+        starttls: bool = False,
     ) -> None:
         """Prepare a lab; nothing is started or written before `start`.
 
@@ -91,28 +77,30 @@ class Lab:
             penalty_s: Pause after a wrong password (unit: s); the real server takes 5.
             limits: What one client may use.
             challenge: CRAM challenge to replay, for example the seed's; None for a fresh one each time.
+            starttls: Offer STARTTLS with a certificate of the lab's own.
         """
         self.seed = seed
-        self.sync = sync
         self.journeys: list[Journey] = []
-        self._keeps_directory = directory is not None
-        self._given_directory = Path(directory) if directory is not None else None
         self._scanner = LabScanner(scanner)
-        self._queue_count = queue_count
-        self._wanted_port = port
-        self._penalty_s = penalty_s
-        self._limits = limits or SmtpdLimits()
-        self._challenge = challenge
-        self._rng: random.Random = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - seeded on wish
-        self._pids = itertools.count(os.getpid())
+        rng = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - the same run on wish
+        self._settings = Settings(
+            directory=Path(directory) if directory is not None else None,
+            queue_count=queue_count,
+            port=port,
+            sync=sync,
+            penalty_s=penalty_s,
+            limits=limits or SmtpdLimits(),
+            challenge=challenge,
+            starttls=starttls,
+            rng=rng,
+            next_pid=itertools.count(os.getpid()).__next__,
+        )
         self._message_ids = itertools.count(1)
         self._send_lock = threading.Lock()
         self._bounces: dict[int, SessionRecord] = {}
-        self._parts = contextlib.ExitStack()
+        self._stack = contextlib.ExitStack()
+        self._parts: Parts | None = None
         self._places: Places | None = None
-        self._service: LabService | None = None
-        self._server: SmtpServer | None = None
-        self._sender: QmailSend | None = None
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -126,90 +114,18 @@ class Lab:
         """
         if self.is_running:
             raise LabError("the lab runs already")
-        self._parts = contextlib.ExitStack()
-        try:
-            self._start_parts()
-        except BaseException:
-            self._parts.close()
-            raise
+        with contextlib.ExitStack() as stack:
+            self._parts = start_parts(self._settings, self._scanner, on_send=self._on_send, stack=stack)
+            self._places = self._parts.places
+            self._stack = stack.pop_all()
         _RUNNING.add(self)
         return self
-
-    def _start_parts(self) -> None:
-        places = self._make_places()
-        with ThreadPoolExecutor(1) as beside:
-            scanner = beside.submit(self._scanner.start)
-            self._parts.callback(self._scanner.stop)
-            layouts = create_queues(places.queue_base, count=self._queue_count)
-            accounts = UserTable(f"sqlite:///{places.users}")
-            self._parts.callback(accounts.close)
-            for user in USERS:
-                if accounts.get(f"{user}@{DOMAIN}") is None:
-                    accounts.add(f"{user}@{DOMAIN}", DEMO_PASSWORD)
-            scanner.result()
-        defaults = {
-            "QUEUE_BASE": str(places.queue_base), "QUEUE_START": "1", "QUEUE_COUNT": str(self._queue_count),
-            "QHPSI": self._scanner.qhpsi, "REJECTVIRUS": "0",
-        }  # fmt: skip
-        for name, value in defaults.items():
-            write_variable(places.variables, name, value)
-        send_log, smtpd_log = LogWriter(places.send_log), LogWriter(places.smtpd_log)
-        self._parts.callback(send_log.close)
-        self._parts.callback(smtpd_log.close)
-        self._sender = self._make_sender(places, layouts, send_log)
-        self._sender.start()
-        self._parts.callback(self._sender.stop)
-        self._service = LabService(
-            host=HOST,
-            directory=places.directory,
-            accounts=accounts,
-            local_domains=frozenset({DOMAIN}),
-            layouts={layout.name: layout for layout in layouts},
-            scanner_for=self._scanner.scanner_for,
-            smtpd_log=smtpd_log,
-            next_pid=self._pids.__next__,
-            rng=self._rng,
-            sync=self.sync,
-            clock=time.time_ns,
-            limits=self._limits,
-            penalty_s=self._penalty_s,
-        )
-        self._parts.callback(self._service.close)
-        if self._challenge is not None:
-            self._service.challenge_source = lambda: self._challenge or b""
-        self._server = SmtpServer(self._service, port=self._wanted_port)
-        self._server.start()
-        self._parts.callback(self._server.stop)
-
-    def _make_places(self) -> Places:
-        directory = self._given_directory
-        if directory is None:
-            directory = Path(tempfile.mkdtemp(prefix="ik-lab-"))
-            self._parts.callback(shutil.rmtree, directory, ignore_errors=True)
-        else:
-            directory.mkdir(parents=True, exist_ok=True)
-        self._places = Places(directory.resolve())
-        self._places.write_control()
-        return self._places
-
-    def _make_sender(self, places: Places, layouts: tuple[QueueLayout, ...], log: LogWriter) -> QmailSend:
-        """Return the played qmail-send with the lab's users and the seed's filter."""
-        rule = parse_command(f"{VIRUS_FILTER} {PREFILT}{DOMAIN}").rule
-        local = LocalDelivery(
-            locals=(DOMAIN,),
-            users={f"{user}@{DOMAIN}": create_maildir(places.maildir(f"{user}@{DOMAIN}")) for user in USERS},
-            filters={f"{PREFILT}{DOMAIN}": (rule,)} if rule is not None else {},
-            host=HOST,
-        )
-        return QmailSend(
-            layouts, local=local, log=log, clock=time.time_ns, on_event=self._on_send, next_pid=self._pids.__next__
-        )
 
     def stop(self) -> None:
         """Stop everything and remove the temporary directory; a second call does nothing."""
         _RUNNING.discard(self)
-        self._parts.close()
-        self._server = None
+        self._parts = None
+        self._stack.close()
 
     def __enter__(self) -> Self:
         """Start, unless it runs already."""
@@ -224,17 +140,17 @@ class Lab:
     @property
     def is_running(self) -> bool:
         """Say whether mail is taken now."""
-        return self._server is not None
+        return self._parts is not None
 
     @property
     def host(self) -> str:
         """Return the address it listens on: always 127.0.0.1."""
-        return self._running_server().host
+        return self._running().server.host
 
     @property
     def port(self) -> int:
         """Return the port it listens on."""
-        return self._running_server().port
+        return self._running().server.port
 
     @property
     def directory(self) -> Path:
@@ -268,27 +184,21 @@ class Lab:
 
     def describe(self) -> dict[str, Any]:
         """Return what a person needs to talk to it, see INTERFACE: `lab serve`."""
-        mechanisms = self._running_service().mechanisms
+        mechanisms = self._running().service.mechanisms
         address = (self.host, self.port)
         return describe(
             address, users=self.users, mechanisms=mechanisms, scanner=self.scanner_name, places=self._running_places()
         )
 
-    def _running_server(self) -> SmtpServer:
-        if self._server is None:
+    def _running(self) -> Parts:
+        if self._parts is None:
             raise LabError("the lab does not run; start it with `with Lab() as lab:` or lab.start()")
-        return self._server
+        return self._parts
 
     def _running_places(self) -> Places:
         if self._places is None:
             raise LabError("the lab has no directory yet; start it with `with Lab() as lab:` or lab.start()")
         return self._places
-
-    def _running_service(self) -> LabService:
-        self._running_server()
-        if self._service is None:
-            raise LabError("the lab does not run")
-        return self._service
 
     # -- what it does --------------------------------------------------------------------------------------------
 
@@ -330,7 +240,7 @@ class Lab:
             LabError: The lab does not run.
             ValueError: A header value holds a line end.
         """
-        service = self._running_service()
+        service = self._running().service
         with self._send_lock:
             if reject_virus is not None:
                 self.set_variable("REJECTVIRUS", str(reject_virus))
@@ -369,9 +279,10 @@ class Lab:
 
     def _on_send(self, event: SendEvent) -> None:
         """Hand an event of qmail-send to the session whose mail, or whose bounce, it is."""
-        service = self._service
-        if service is None:
+        parts = self._parts
+        if parts is None:
             return
+        service = parts.service
         key = (event.queue, event.message_number)
         if event.kind == "info_msg" and event.qp in self._bounces:
             service.in_flight[key] = self._bounces.pop(event.qp)

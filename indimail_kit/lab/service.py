@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit import exitcodes
-from indimail_kit.auth.mechanisms import available_mechanisms
+from indimail_kit.auth.mechanisms import MECHANISMS, available_mechanisms, find_mechanism
 from indimail_kit.auth.smtp_auth import ServerExchange
 from indimail_kit.control.envdir import read_envdir
 from indimail_kit.control.tcprules import parse_rules
@@ -36,6 +36,7 @@ from indimail_kit.qhpsi.scanning import ScanReport, scan_message
 
 if TYPE_CHECKING:
     import random
+    import ssl
     from collections.abc import Awaitable, Callable, Mapping
 
     from indimail_kit.auth.accounts import UserTable
@@ -59,7 +60,9 @@ class LabService:
         limits: What one client may use.
         penalty_s: Pause after a wrong password (unit: s).
         log: The log of tcpserver and qmail-smtpd.
-        mechanisms: The SASL mechanisms on offer.
+        has_auth: Whether there is a user table to log in with.
+        mechanisms: The SASL mechanisms that the lab has.
+        tls: Settings of STARTTLS, or None.
         sync: What is made durable before 250.
         challenge_source: Gives the CRAM challenge, or None for a fresh one from `secrets`.
         faults: Exceptions that no rule foresees; each is a bug of ours.
@@ -82,12 +85,15 @@ class LabService:
         clock: Callable[[], int],
         limits: SmtpdLimits,
         penalty_s: float,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.greeting = f"{host} ESMTP"
         self.host = host
         self.limits = limits
         self.penalty_s = penalty_s
         self.mechanisms = available_mechanisms()
+        self.has_auth = True
+        self.tls = tls
         self.sync = sync
         self.challenge_source: Callable[[], bytes] | None = None
         self.faults: list[Exception] = []
@@ -173,6 +179,31 @@ class LabService:
         return Applied(match, environment, origin)
 
     # -- logins --------------------------------------------------------------------------------------------------
+
+    def offered(self, record: SessionRecord, *, is_encrypted: bool) -> tuple[str, ...]:
+        """Return the mechanisms that EHLO names: not those that a DISABLE_… variable hides, nor those that need TLS.
+
+        Source:
+            smtpd.c smtp_ehlo(). A hidden mechanism still works, as in the real program; SECURE_AUTH really refuses.
+        """
+        environment = record.applied.environment if record.applied is not None else {}
+        rows = [MECHANISMS[name] for name in self.mechanisms]
+        return tuple(
+            row.name
+            for row in rows
+            if row.disable_variable not in environment and (is_encrypted or not self.needs_encryption(record, row.name))
+        )
+
+    def needs_encryption(self, record: SessionRecord, mechanism: str) -> bool:
+        """Say whether SECURE_AUTH keeps a mechanism for encrypted sessions: those that put the secret on the wire."""
+        environment = record.applied.environment if record.applied is not None else {}
+        row = find_mechanism(mechanism)
+        return "SECURE_AUTH" in environment and row is not None and row.is_secret_on_wire
+
+    def penalty_for(self, record: SessionRecord) -> float:
+        """Return the pause after a wrong password (unit: s): PENALTY if it is a number, else the lab's own."""
+        text = record.applied.environment.get("PENALTY", "") if record.applied is not None else ""
+        return float(text) if text.isascii() and text.isdigit() else self.penalty_s
 
     def exchange(self, mechanism: str) -> ServerExchange | None:
         """Return the server's side of an exchange against the user table."""

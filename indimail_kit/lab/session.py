@@ -111,6 +111,7 @@ class Transaction:
         mechanism: How, or "".
         helo: What the client called itself.
         is_esmtp: Whether it said EHLO.
+        tls_version: "TLSv1.3" when the session is encrypted, "" when not.
     """
 
     sender: bytes
@@ -120,3 +121,4 @@ class Transaction:
     mechanism: str = ""
     helo: str = ""
     is_esmtp: bool = False
+    tls_version: str = ""

@@ -10,6 +10,7 @@ Rule 1: every octet that goes over the wire is recorded, whoever sent it.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,8 +30,8 @@ class Service(Protocol):
     greeting: str
     host: str
     limits: SmtpdLimits
-    penalty_s: float
-    mechanisms: tuple[str, ...]
+    has_auth: bool
+    tls: ssl.SSLContext | None
     log: SmtpdLog
     faults: list[Exception]
 
@@ -40,8 +41,17 @@ class Service(Protocol):
     def close_session(self, record: SessionRecord) -> None:
         """Hear that a session ended."""
 
+    def offered(self, record: SessionRecord, *, is_encrypted: bool) -> tuple[str, ...]:
+        """Return the mechanisms that EHLO names to this client."""
+
+    def needs_encryption(self, record: SessionRecord, mechanism: str) -> bool:
+        """Say whether a mechanism is refused until the session is encrypted (SECURE_AUTH)."""
+
     def exchange(self, mechanism: str) -> ServerExchange | None:
         """Return the server's side of an AUTH exchange; None for a mechanism it does not have."""
+
+    def penalty_for(self, record: SessionRecord) -> float:
+        """Return the pause after a wrong password (unit: s)."""
 
     def is_local(self, address: bytes) -> bool:
         """Say whether the address's domain is one we take mail for."""
@@ -61,6 +71,7 @@ class WireSession(SMTP):
         service: The server around it.
         record: The recording of this session.
         peer: Address and port of the client.
+        tls_version: "TLSv1.3" after STARTTLS, "" before.
     """
 
     def __init__(
@@ -73,6 +84,7 @@ class WireSession(SMTP):
         self._clock = clock
         self._pending = bytearray()
         self._has_ended = False
+        self.tls_version = ""
 
     async def dialogue(self) -> None:
         """Play the session until it ends by HangUp."""
@@ -123,6 +135,21 @@ class WireSession(SMTP):
         if self.transport is not None:
             self.transport.close()
 
+    async def _start_tls(self, context: ssl.SSLContext) -> None:
+        """Wrap the connection in TLS; what was sent ahead in the clear is dropped (RFC 3207 section 4.2).
+
+        Source:
+            CVE-2011-0411, CVE-2024-34083: commands injected before the handshake must not be honoured after it.
+        """
+        await self._writer.drain()
+        self._pending.clear()
+        self._reader._buffer.clear()  # type: ignore[attr-defined]  # asyncio has no public way; aiosmtpd does the same
+        await self._writer.start_tls(context)
+        self.transport = self._writer.transport
+        self._reader._transport = self.transport  # type: ignore[attr-defined]  # flow control; 3.12 does it itself
+        session = self.transport.get_extra_info("ssl_object")
+        self.tls_version = session.version() or "TLS"
+
     async def _more(self) -> None:
         """Wait for octets; end the session when there are none."""
         octets = await self._reader.read(65536)
@@ -162,6 +189,8 @@ class WireSession(SMTP):
             self._write(b"421 sorry, this session took too long (#4.4.2)\r\n")
         except (HangUp, ConnectionError):
             pass
+        except ssl.SSLError as error:
+            self.service.log.note(self.record, f"TLS handshake failed: {error.reason}")
         except Exception as error:
             self.service.faults.append(error)
             self.service.log.note(self.record, f"internal bug: {type(error).__name__}")

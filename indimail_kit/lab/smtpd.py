@@ -61,6 +61,7 @@ class QmailSmtpd(WireSession):
             b"etrn": self._etrn,
             b"help": self._help,
             b"quit": self._quit,
+            b"starttls": self._starttls,
         }
 
     def _reset_session(self) -> None:
@@ -107,11 +108,13 @@ class QmailSmtpd(WireSession):
     async def _ehlo(self, argument: bytes) -> None:
         self._greet(argument, is_esmtp=True)
         lines = [f"{self.service.greeting}{self._anonymous(argument)}"]
-        if self.service.mechanisms:
-            names = " ".join(self.service.mechanisms)
+        offered = self._offered()
+        if offered:
+            names = " ".join(offered)
             # Clients of 1998 look for the equals sign; OLD_CLIENT is IndiMail's switch for them.
             lines += [f"AUTH {names}"] + [f"AUTH={names}"] * ("OLD_CLIENT" in self._applied().environment)
         lines += ["PIPELINING", "8BITMIME", f"SIZE {self.service.limits.message_bytes}", "ETRN"]
+        lines += ["STARTTLS"] * self._can_start_tls()
         await self._say("".join(f"250-{line}\r\n" for line in lines) + "250 HELP")
 
     def _greet(self, argument: bytes, *, is_esmtp: bool) -> None:
@@ -119,11 +122,30 @@ class QmailSmtpd(WireSession):
         self.is_esmtp = is_esmtp
         self.transaction = None
 
+    def _offered(self) -> tuple[str, ...]:
+        if self.record is None:
+            raise HangUp
+        return self.service.offered(self.record, is_encrypted=bool(self.tls_version))
+
+    def _can_start_tls(self) -> bool:
+        """Say whether STARTTLS is on offer: the variable is set, a certificate is there, and TLS is not on yet."""
+        return self.service.tls is not None and not self.tls_version and "STARTTLS" in self._applied().environment
+
+    async def _starttls(self, argument: bytes) -> None:
+        if argument:
+            await self._say("501 invalid parameter syntax (#5.3.2)")
+        elif not self._can_start_tls() or self.service.tls is None:
+            await self._say("502 command STARTTLS not recognized (#5.5.2)")
+        else:
+            await self._say("220 Ready to start TLS (#5.7.0)")
+            await self._start_tls(self.service.tls)
+            self._reset_session()
+
     def _anonymous(self, argument: bytes) -> str:
         return "" if argument else f" [{self.peer[0]}]"
 
     async def _auth(self, argument: bytes) -> None:
-        if not self.service.mechanisms:
+        if not self.service.has_auth:
             await self._say(smtp_auth.NOT_AVAILABLE.line)
         elif self.authcid:
             await self._say(smtp_auth.ALREADY_AUTHENTICATED.line)
@@ -137,6 +159,10 @@ class QmailSmtpd(WireSession):
         if record is None:
             raise HangUp
         command = smtp_auth.parse_auth(argument)
+        if not self.tls_version and self.service.needs_encryption(record, command.mechanism):
+            self.service.log.auth_refused(record)
+            await self._say(smtp_auth.ENCRYPTION_REQUIRED.line)
+            return
         exchange = self.service.exchange(command.mechanism)
         if exchange is None:
             await self._say(smtp_auth.UNIMPLEMENTED.line)
@@ -155,7 +181,7 @@ class QmailSmtpd(WireSession):
             authcid = result.authcid if result is not None else ""
             self.service.log.auth_failure(record, authcid=authcid, is_wrong=answer.code == 535)
             if answer.code == 535:
-                await asyncio.sleep(self.service.penalty_s)
+                await asyncio.sleep(self.service.penalty_for(record))
         record.emit(self._clock(), "auth", (mechanism, answer, result))
         await self._say(answer.line)
         if self._auth_failures >= self.service.limits.auth_tries:
@@ -227,6 +253,7 @@ class QmailSmtpd(WireSession):
         elif self.record is not None:
             transaction.authcid, transaction.mechanism = self.authcid, self.mechanism
             transaction.helo, transaction.is_esmtp = self.helo, self.is_esmtp
+            transaction.tls_version = self.tls_version
             await self._say(await self.service.queue(self.record, transaction))
 
     async def _refuse_data(self, fault: DataFault) -> None:
@@ -261,7 +288,7 @@ class QmailSmtpd(WireSession):
 
     async def _help(self, _argument: bytes) -> None:
         verbs = (
-            "HELO EHLO RSET NOOP MAIL RCPT DATA " + ("AUTH " if self.service.mechanisms else "") + "VRFY ETRN HELP QUIT"
+            "HELO EHLO RSET NOOP MAIL RCPT DATA " + ("AUTH " if self.service.has_auth else "") + "VRFY ETRN HELP QUIT"
         )
         await self._say(
             f"214-This is IndiMail SMTP Version {VERSION}\r\n214-https://github.com/indimail/indimail-mta\r\n"

@@ -75,6 +75,10 @@ class SmtpdLog:
         ip = record.peer[0]
         self._write(record, "smtpd_auth_failure", remote_ip=ip, auth_user=authcid, auth_status=status, tls="No")
 
+    def auth_refused(self, record: SessionRecord) -> None:
+        """Say that a login was refused before a user was named: the mechanism needs TLS here."""
+        self._write(record, "smtpd_auth_refused", remote_ip=record.peer[0], auth_status=-2, tls="No")
+
     def relay_denied(self, record: SessionRecord, *, sender: bytes, recipient: bytes, authcid: str) -> None:
         """Say that a client may not send to another domain."""
         user = {"auth_user": authcid} if authcid else {}
@@ -125,6 +129,6 @@ class SmtpdLog:
             smtp_recipient=recipient,
             auth=": ".join(part for part in (user, way) if part),
             message_bytes=message_bytes,
-            tls="No",
+            tls=transaction.tls_version or "No",
             **more,
         )

@@ -56,13 +56,13 @@ def _serve_lab(pipe: Connection, variant: str) -> None:
     sync = SAFE if variant == "queue, fsync" else INDIMAIL
     with Lab(scanner="embedded", directory=directory, sync=sync) as lab:
         lab.set_variable("QHPSI", None)  # scanning is measured elsewhere
-        lab._sender.stop()
+        lab._parts.sender.stop()
         if variant == "discard":
 
             async def discard(_record: object, _transaction: object) -> str:
                 return "250 ok 0 qp 0"
 
-            lab._service.queue = discard
+            lab._parts.service.queue = discard
         pipe.send(lab.port)
         pipe.recv()
     import shutil

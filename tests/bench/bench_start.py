@@ -37,9 +37,8 @@ def main() -> None:
             ready.append(time.perf_counter() - start)
             scanner, daemon = lab.scanner_name, lab._scanner.daemon
             memory = daemon.rss_bytes / 2**20 if daemon is not None else 0.0
-    print(
-        f"lab ready                   {statistics.median(ready) * 1e3:7.0f} ms (worst {max(ready) * 1e3:.0f}), {scanner}"
-    )
+    print(f"lab ready                   {statistics.median(ready) * 1e3:7.0f} ms (worst {max(ready) * 1e3:.0f})")
+    print(f"scanner                     {scanner}")
     if memory:
         print(f"memory of its clamd         {memory:7.1f} MiB")
 

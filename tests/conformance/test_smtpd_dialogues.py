@@ -52,11 +52,11 @@ DIFFERENCES = {
 def lab() -> Iterator[Lab]:
     """Run a lab that has the recording's users and domain."""
     with Lab(queue_count=1) as running:
-        accounts = running._service._accounts
+        accounts = running._parts.service._accounts
         accounts.add("test@local.test", "secret")
         accounts.add("norelay@local.test", "secret", pw_gid=0x20)
-        running._service._local_domains = frozenset({"local.test"})
-        running._service.greeting = "mx1.indikit.test ESMTP"
+        running._parts.service._local_domains = frozenset({"local.test"})
+        running._parts.service.greeting = "mx1.indikit.test ESMTP"
         yield running
 
 
@@ -67,7 +67,7 @@ def service(lab: Lab) -> Iterator[Lab]:
     yield lab
     for path in lab._places.variables.iterdir():
         lab.set_variable(path.name, before.get(path.name))
-    lab._service.challenge_source = None
+    lab._parts.service.challenge_source = None
 
 
 def normal(line: str) -> str:
@@ -100,7 +100,7 @@ def test_recorded_dialogue(service: Lab, connect: Callable, case: str) -> None:
     dialogue = RECORDED[case]
     if case.startswith("CRAM"):
         recorded_challenge = next(line for line in dialogue if line.startswith("S: 334 "))
-        service._service.challenge_source = lambda: b64decode(recorded_challenge.removeprefix("S: 334 "))
+        service._parts.service.challenge_source = lambda: b64decode(recorded_challenge.removeprefix("S: 334 "))
     client = connect(service)
     for sent, recorded in steps(dialogue):
         heard = [client.greeting]

@@ -187,7 +187,7 @@ def test_password_is_never_shown(make_lab: Callable[..., Lab], tmp_path: Path) -
     stations: list[Station] = []
     for mechanism in ("LOGIN", "PLAIN", "CRAM-MD5"):
         journey = lab.send(mechanism=mechanism, passwd=canary, on_station=stations.append)
-        shown += [repr(journey), repr(journey.stations), repr(lab), repr(lab._service.__dict__)]
+        shown += [repr(journey), repr(journey.stations), repr(lab), repr(lab._parts.service.__dict__)]
     shown.append(repr(stations))
     shown += [path.read_bytes().decode("latin-1") for path in (tmp_path / "lab").rglob("*") if path.is_file()]
     text = "\n".join(shown)
@@ -284,10 +284,10 @@ def test_random_sessions_never_hang_or_break_the_server(make_lab: Callable[..., 
         client.close()
     assert lab.send().folder == "Inbox"
     deadline = time.monotonic() + 10
-    while lab._service._sessions and time.monotonic() < deadline:
+    while lab._parts.service._sessions and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not lab._service._sessions
-    assert lab._service.faults == []
+    assert not lab._parts.service._sessions
+    assert lab._parts.service.faults == []
 
 
 def test_lab_dies_with_its_owner(tmp_path: Path) -> None:
