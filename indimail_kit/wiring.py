@@ -16,6 +16,8 @@ PROVIDERS: Final = {
     "events_frame": "indimail_kit.tables.frames:events_frame",
     "deliveries_frame": "indimail_kit.tables.frames:deliveries_frame",
     "messages_frame": "indimail_kit.tables.frames:messages_frame",
+    "tag": "indimail_kit.widgets.html:tag",
+    "journey_html": "indimail_kit.widgets.markup:journey_html",
 }
 """Wish -> "module:function" that grants it."""
 
@@ -25,3 +27,8 @@ def provider(wish: str) -> Callable[..., Any]:
     module_name, _, function_name = PROVIDERS[wish].partition(":")
     granted: Callable[..., Any] = getattr(importlib.import_module(module_name), function_name)
     return granted
+
+
+def html_of(result: object) -> str:
+    """Return the one-line repr of a result as HTML, through the one escaping door; for ``_repr_html_``."""
+    return str(provider("tag")("pre", repr(result)))

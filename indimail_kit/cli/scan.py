@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -40,7 +40,7 @@ def scan(files: tuple[Path, ...], scanner: str, socket: Path | None, command_tex
     with _scanner(scanner, socket, command_text) as ask:
         answers = [(path, ask(path)) for path in files]
     if as_json:
-        print_json([_row(path, answer) for path, answer in answers])
+        print_json([answer.as_row(str(path)) for path, answer in answers])
     else:
         _print(answers)
     verdicts = {answer.verdict.name for _, answer in answers}
@@ -48,17 +48,6 @@ def scan(files: tuple[Path, ...], scanner: str, socket: Path | None, command_tex
         raise SystemExit(EXIT_FOUND)
     if verdicts - {"CLEAN"}:
         raise SystemExit(EXIT_FAILED)
-
-
-def _row(path: Path, answer: ScanAnswer) -> dict[str, Any]:
-    return {
-        "path": str(path),
-        "verdict": answer.verdict.name,
-        "signature": answer.signature,
-        "scanner": answer.scanner,
-        "elapsed_ms": round(answer.elapsed_ns / 1e6, 3),
-        "reason": answer.reason,
-    }
 
 
 def _print(answers: list[tuple[Path, ScanAnswer]]) -> None:

@@ -24,6 +24,8 @@ class _Client(smtplib.SMTP):
 
     def __init__(self, *, on_port: Callable[[int], None], timeout: float) -> None:
         super().__init__(local_hostname=CLIENT_HOST, timeout=timeout)
+        # IndiMail takes addresses of any octets without SMTPUTF8; smtplib would refuse to send them.
+        self.command_encoding = "utf-8"
         self._on_port = on_port
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
@@ -73,6 +75,7 @@ def send_mail(
 
     Raises:
         OSError: The connection broke; smtplib's own exceptions are OSErrors.
+        ValueError: An address holds a line end, or a character that no octets stand for.
     """
     client = _Client(on_port=on_port, timeout=timeout_s)
     try:

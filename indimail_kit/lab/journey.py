@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from indimail_kit.wiring import provider
+
 STATION_KEYS: Final = ("auth", "rules", "mess", "scan", "todo", "send", "inbox")
 """The stations in the order of the journey."""
 
@@ -142,6 +144,10 @@ class Journey:
     def station(self, key: str) -> Station:
         """Return the station of a key."""
         return self.stations[STATION_KEYS.index(key)]
+
+    def _repr_html_(self) -> str:
+        """Return the rail and its stations, escaped; for a notebook."""
+        return str(provider("journey_html")(self))
 
     def as_row(self) -> dict[str, Any]:
         """Return the row of `lab run --json` (see INTERFACE: `lab run`)."""

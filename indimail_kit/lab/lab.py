@@ -238,7 +238,7 @@ class Lab:
 
         Raises:
             LabError: The lab does not run.
-            ValueError: A header value holds a line end.
+            ValueError: An address or the subject holds a line end, or a character that no octets stand for.
         """
         service = self._running().service
         with self._send_lock:

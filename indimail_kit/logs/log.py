@@ -16,7 +16,7 @@ from typing import Any
 from indimail_kit.logs.engine import Source, read_events
 from indimail_kit.logs.event import UNKNOWN, Event
 from indimail_kit.logs.matchup import Matched, match
-from indimail_kit.wiring import provider
+from indimail_kit.wiring import html_of, provider
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,7 @@ class Log:
         return f"<Log{what}: {len(self):,} lines, {unknown:,} of them unknown>"
 
     def _repr_html_(self) -> str:
-        import html  # only notebooks need it
-
-        return "<pre>" + html.escape(repr(self)) + "</pre>"
+        return html_of(self)
 
 
 def read(*sources: Source, utc_offset_s: int = 0) -> Log:

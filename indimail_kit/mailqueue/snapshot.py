@@ -25,6 +25,7 @@ from indimail_kit.errors import EnvelopeError, QueueError
 from indimail_kit.exitcodes import CHDIR
 from indimail_kit.mailqueue.layout import KINDS, QueueLayout
 from indimail_kit.mailqueue.states import QueueState, state_of
+from indimail_kit.wiring import html_of
 
 MAX_CONTENT_BYTES: Final = 1 << 16
 """Octets that are kept of one file (unit: octets)."""
@@ -92,6 +93,10 @@ class MessageFiles:
     local: tuple[Recipient, ...]
     remote: tuple[Recipient, ...]
     anomalies: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        """Return the repr, escaped; for a notebook."""
+        return html_of(self)
 
     def file(self, kind: str) -> QueueFile | None:
         """Return the file of a kind, None when it does not exist."""

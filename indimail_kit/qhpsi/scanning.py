@@ -21,6 +21,7 @@ from indimail_kit.qhpsi.decision import ScanAction, decide, is_scanned, outcome
 from indimail_kit.qhpsi.mess_file import describe
 from indimail_kit.qhpsi.plugin import PluginScanner
 from indimail_kit.qhpsi.verdict import ScanAnswer, Scanner, Verdict
+from indimail_kit.wiring import html_of
 
 CLAMDSCAN_RC: Final = {Verdict.CLEAN: 0, Verdict.INFECTED: 1}
 """Verdict -> exit code that clamdscan would give: how a scanner that is no program takes its place. Source:
@@ -48,6 +49,10 @@ class ScanReport:
     header: bytes
     is_swallowed: bool
     forward_to: str
+
+    def _repr_html_(self) -> str:
+        """Return the repr, escaped; for a notebook."""
+        return html_of(self)
 
 
 def _report(answer: ScanAnswer | None, action: ScanAction, config: QhpsiConfig) -> ScanReport:

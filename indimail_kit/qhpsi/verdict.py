@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from indimail_kit.wiring import html_of
+
 
 class Verdict(enum.Enum):
     """How a scan ended."""
@@ -55,6 +57,10 @@ class ScanAnswer:
     raw: bytes = field(default=b"", repr=False)
     scanner_rc: int | None = None
     signal_number: int = 0
+
+    def _repr_html_(self) -> str:
+        """Return the repr, escaped; for a notebook."""
+        return html_of(self)
 
     def as_row(self, path: str) -> dict[str, str | float]:
         """Return the row of `scan --json` (INTERFACE: `scan FILE…`)."""

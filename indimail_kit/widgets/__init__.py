@@ -1,0 +1,43 @@
+"""Widgets: where a person looks. The last room before you, and the only one that imports Jupyter.
+
+`JourneyView` shows one mail from AUTH to the inbox. Each widget has a plain function beside it that gives the same as
+values: here `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what is seen.
+
+Rule 1: HTML is made in `indimail_kit.widgets.html` and nowhere else.
+Rule 2: ipywidgets is imported when a widget is first asked for, so that HTML without a kernel needs no Jupyter.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from indimail_kit.widgets.journey_frame import journeys_frame as journeys_frame
+    from indimail_kit.widgets.journey_view import JourneyView as JourneyView
+    from indimail_kit.widgets.markup import journey_html as journey_html
+    from indimail_kit.widgets.markup import journeys_html as journeys_html
+    from indimail_kit.widgets.markup import station_html as station_html
+
+_HOMES: Final = {
+    "JourneyView": "journey_view",
+    "journey_html": "markup",
+    "journeys_frame": "journey_frame",
+    "journeys_html": "markup",
+    "station_html": "markup",
+}
+"""Public name -> the module that has it."""
+
+__all__ = ["JourneyView", "journey_html", "journeys_frame", "journeys_html", "station_html"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a widget when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'indimail_kit.widgets' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"indimail_kit.widgets.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,128 @@
+"""One JupyterLab and one Chromium for all browser tests, in a thread of their own.
+
+Playwright keeps an event loop running in the thread that uses it. In pytest's own thread that would be felt by every
+other test (`asyncio.run` refuses), so fixtures and tests of this folder run in one thread beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import nbformat
+import pytest
+
+THREAD = "browser"
+"""Name of the thread that uses Playwright."""
+
+ROOT = Path(__file__).parent.parent.parent
+
+SMALL = (
+    "import indimail_kit as kit\n\nlab = kit.lab.Lab(seed=1).start()",
+    "view = kit.widgets.JourneyView(lab)\nview",
+)
+"""The cells of a notebook that shows the view and nothing else."""
+
+
+def load_tool(name: str) -> ModuleType:
+    """Import a module of tools/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def browser_thread() -> Iterator[ThreadPoolExecutor]:
+    """Give the thread in which everything of the browser happens."""
+    with ThreadPoolExecutor(1, thread_name_prefix=THREAD) as thread:
+        yield thread
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test of this folder in the browser's thread."""
+    if pyfuncitem.get_closest_marker("browser") is None:
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    thread: ThreadPoolExecutor = pyfuncitem.funcargs["browser_thread"]
+    thread.submit(pyfuncitem.obj, **arguments).result()
+    return True
+
+
+@pytest.fixture(scope="session")
+def in_thread(browser_thread: ThreadPoolExecutor) -> Callable[..., Any]:
+    """Give a function that calls another one in the browser's thread."""
+
+    def run(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # A test that asks from within that thread would wait for itself for ever.
+        if threading.current_thread().name.startswith(THREAD):
+            return call(*args, **kwargs)
+        return browser_thread.submit(call, *args, **kwargs).result()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def jupyter(in_thread: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Give a JupyterLab in Chromium on a copy of the notebooks."""
+    tool = load_tool("jupyterlab_in_chromium")
+    if not tool.CHROMIUM.exists():
+        missing = f"{tool.CHROMIUM} is missing: apt-get install chromium"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    root = tmp_path_factory.mktemp("jupyter")
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
+    cells = [nbformat.v4.new_code_cell(source) for source in SMALL]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "small.ipynb")
+    stack = contextlib.ExitStack()
+    try:
+        yield in_thread(stack.enter_context, tool.jupyter_in_chromium(root))
+    finally:
+        in_thread(stack.close)
+
+
+@pytest.fixture(scope="session")
+def open_notebook(jupyter: Any, in_thread: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """Give a function that opens a notebook and runs all its cells; each stays open until the end."""
+    stack = contextlib.ExitStack()
+
+    def open_it(name: str, **options: Any) -> Any:
+        opened = stack.enter_context(jupyter.open(name, **options))
+        opened.close_left_area()
+        opened.run_all()
+        return opened
+
+    try:
+        yield lambda name, **options: in_thread(open_it, name, **options)
+    finally:
+        in_thread(stack.close)
+
+
+@pytest.fixture(scope="session")
+def start_here(open_notebook: Callable[..., Any]) -> Any:
+    """Give the first notebook, every cell run."""
+    return open_notebook("notebooks/00_start_here.ipynb", permissions=["clipboard-read", "clipboard-write"])
+
+
+@pytest.fixture(scope="session")
+def small(open_notebook: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function that opens the small notebook."""
+    return lambda **options: open_notebook("small.ipynb", **options)
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> ModuleType:
+    """Give the tool that makes the pictures."""
+    return load_tool("screenshots")

@@ -1,0 +1,224 @@
+"""Every notebook: the frame and the limits of STYLE section 4, and two runs from fresh kernels with the same result."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+MAX_CELLS = 45
+MAX_CODE_LINES = 12
+MAX_MEDIAN_CODE_LINES = 4
+MAX_WORDS = 120
+MAX_RUN_S = 60.0
+
+FRAME = (
+    "# ",
+    "minutes**",
+    "**You need**",
+    "**You will be able to**",
+    "you are here",
+    "## What you can do now",
+    "## Where this comes from",
+    "**Next.**",
+)
+"""What every notebook has, in this order."""
+
+AVOIDED = re.compile(r"\b(simply|just|obviously|of course|easy|easily|trivial)\b", re.IGNORECASE)
+
+JOURNEYS = "[(j.mechanism, j.verdict, j.smtp_reply[:3], j.queue, j.folder, j.delivered_to) for j in lab.journeys]"
+"""What must be the same in every run; numbers of inodes, processes and seconds are not."""
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request: pytest.FixtureRequest) -> Path:
+    """Give each notebook in turn."""
+    found: Path = request.param
+    return found
+
+
+def cells(path: Path, kind: str) -> list[Any]:
+    """Return the cells of a kind."""
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def sources(path: Path, kind: str) -> list[str]:
+    """Return the sources of the cells of a kind."""
+    return [cell.source for cell in cells(path, kind)]
+
+
+def nodes(path: Path) -> list[ast.AST]:
+    """Return every node of the code."""
+    return [node for source in sources(path, "code") for node in ast.walk(ast.parse(source))]
+
+
+def strings(path: Path) -> list[str]:
+    """Return every string of the code."""
+    return [node.value for node in nodes(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def test_it_is_a_valid_notebook(path):
+    """JupyterLab opens it without a repair."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+
+    assert (nbformat.validate(notebook), notebook["nbformat"]) == (None, 4)
+
+
+def test_it_has_at_most_45_cells(path):
+    """A lesson that is longer is two lessons."""
+    assert len(nbformat.read(path, as_version=4).cells) <= MAX_CELLS
+
+
+def test_code_cells_are_short(path):
+    """The logic is in the package: at most 12 lines a cell, the median at most 4."""
+    lengths = [len(source.splitlines()) for source in sources(path, "code")]
+
+    assert (max(lengths) <= MAX_CODE_LINES, statistics.median(lengths) <= MAX_MEDIAN_CODE_LINES) == (True, True)
+
+
+def test_text_cells_are_short(path):
+    """At most 120 words a cell."""
+    assert [source[:40] for source in sources(path, "markdown") if len(source.split()) > MAX_WORDS] == []
+
+
+def test_code_asks_and_shows_only(path):
+    """No definitions, star imports, shell lines, magics (they would not parse), regexes, sleeps or network libraries."""
+    banned = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    modules = {"re", "os", "subprocess", "time", "socket", "urllib", "requests", "shutil", "sys"}
+    found = [type(node).__name__ for node in nodes(path) if isinstance(node, banned)]
+    found += [
+        name.name
+        for node in nodes(path)
+        if isinstance(node, ast.Import)
+        for name in node.names
+        if name.name.split(".")[0] in modules
+    ]
+    found += [
+        str(node.module)
+        for node in nodes(path)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in modules
+    ]
+    found += [
+        "*" for node in nodes(path) if isinstance(node, ast.ImportFrom) for name in node.names if name.name == "*"
+    ]
+    found += [
+        node.attr
+        for node in nodes(path)
+        if isinstance(node, ast.Attribute) and node.attr in {"sleep", "system", "popen"}
+    ]
+
+    assert found == []
+
+
+def test_no_path_of_a_machine(path):
+    """A notebook runs anywhere: no absolute path and no address outside loopback in its code."""
+    assert [text for text in strings(path) if text.startswith(("/", "~")) or "://" in text] == []
+
+
+def test_no_output_and_no_state_is_stored(path):
+    """Git keeps the lesson, not what one reader saw."""
+    notebook = nbformat.read(path, as_version=4)
+    stored = [cell.source[:40] for cell in cells(path, "code") if cell.outputs or cell.execution_count is not None]
+    editor = [name for cell in notebook.cells for name in cell.metadata]
+
+    assert (stored, editor, "widgets" in notebook.metadata) == ([], [], False)
+
+
+def test_it_runs_on_python3(path):
+    """The kernel is every Jupyter's own."""
+    assert nbformat.read(path, as_version=4).metadata.kernelspec.name == "python3"
+
+
+def test_it_has_the_frame(path):
+    """Title, box, map, sections, what you can do now, sources, next, in this order."""
+    text = "\n".join(sources(path, "markdown"))
+    places = [text.find(part) for part in FRAME]
+
+    assert (min(places) >= 0, places) == (True, sorted(places))
+
+
+def test_it_has_three_to_six_sections(path):
+    """Numbered sections."""
+    numbers = [
+        int(number)
+        for source in sources(path, "markdown")
+        for number in re.findall(r"^## (\d)\.", source, re.MULTILINE)
+    ]
+
+    assert (numbers, 3 <= len(numbers) <= 6) == (list(range(1, len(numbers) + 1)), True)
+
+
+def test_each_prediction_is_explained(path):
+    """Predict, run, explain: a question, a place for the answer, and what it means."""
+    text = "\n".join(sources(path, "markdown"))
+
+    assert (text.count("**Predict.**") >= 3, text.count("**Predict.**")) == (True, text.count("**Explain.**"))
+
+
+def test_the_tone_is_ours(path):
+    """Nothing is called simple that somebody may find hard."""
+    assert [AVOIDED.findall(source) for source in sources(path, "markdown") if AVOIDED.search(source)] == []
+
+
+def test_links_lead_somewhere(path):
+    """A link to a file of the project has its file."""
+    links = [link for source in sources(path, "markdown") for link in re.findall(r"\]\(([^)#]+)\)", source)]
+
+    assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
+
+
+def test_the_readme_names_it(path):
+    """The path of all lessons has this one."""
+    assert f"({path.name})" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def run(path: Path) -> tuple[str, float, str]:
+    """Run a notebook from a fresh kernel; return the journeys as text, the time (unit: s), and all its outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(JOURNEYS))
+    started_s = time.monotonic()
+    NotebookClient(
+        notebook, timeout=int(MAX_RUN_S), kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
+    elapsed_s = time.monotonic() - started_s
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return notebook.cells[-1].outputs[0]["data"]["text/plain"], elapsed_s, json.dumps(outputs)
+
+
+@pytest.fixture(scope="module")
+def runs(path: Path) -> list[tuple[str, float, str]]:
+    """Two runs, each from a fresh kernel."""
+    return [run(path), run(path)]
+
+
+def test_it_runs_twice_with_the_same_result(runs):
+    """A seeded lab gives the same journeys to every learner, again and again."""
+    assert runs[0][0] == runs[1][0]
+
+
+def test_it_runs_in_less_than_a_minute(runs):
+    """Two cores and 1 GB are enough."""
+    assert max(elapsed_s for _, elapsed_s, _ in runs) < MAX_RUN_S
+
+
+def test_it_puts_out_no_warning_and_no_whole_virus(runs):
+    """Nothing on standard error; a notebook that is saved afterwards is no alarm for any scanner."""
+    virus = "X5O!P%@AP[4" + "\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+    outputs = [output for _, _, text in runs for output in json.loads(text)]
+    shown = [value for output in outputs for value in (output.get("text", ""), *output.get("data", {}).values())]
+
+    assert (
+        [output for output in outputs if output.get("name") == "stderr"],
+        [text for text in shown if virus in text],
+    ) == ([], [])

@@ -1,0 +1,91 @@
+"""The two widgets that a browser draws itself."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+import traitlets as t
+
+from indimail_kit.lab.journey import STATION_KEYS
+from indimail_kit.widgets.rail import SecretField, StationRail
+
+CANARY = "canary-4711"
+
+SINKS = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|srcdoc|DOMParser|setHTML|eval\(|"
+    r"new Function|import\(|fetch\(|XMLHttpRequest|WebSocket|\.href|\.src\b|setTimeout\(['\"]"
+)
+
+
+@pytest.mark.parametrize("name", ["rail.js", "secret.js"])
+def test_scripts_make_no_markup_and_ask_for_nothing(name):
+    """Our scripts write text and labels; no sink for markup, code or addresses is in them."""
+    assert SINKS.findall((files("indimail_kit.widgets") / name).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("name", ["rail.js", "secret.js"])
+def test_scripts_use_only_classes_of_the_style_sheet(name):
+    """A class in a script is in style.css, too."""
+    source = (files("indimail_kit.widgets") / name).read_text(encoding="utf-8")
+    sheet = (files("indimail_kit.widgets") / "style.css").read_text(encoding="utf-8")
+
+    assert [cls for cls in set(re.findall(r"ik-[a-z-]+", source)) if f".{cls}" not in sheet] == []
+
+
+def test_a_new_rail_waits():
+    """Seven waiting stations, none opened, not busy."""
+    rail = StationRail()
+
+    assert ([row["key"] for row in rail.stations], rail.opened, rail.busy) == (list(STATION_KEYS), "", False)
+
+
+@pytest.mark.parametrize(("name", "value"), [("opened", "nowhere"), ("tone", "<b>"), ("shown", "1")])
+def test_a_browser_cannot_set_nonsense(name, value):
+    """What comes from the page is checked: a state outside its closed set is refused."""
+    with pytest.raises(t.TraitError):
+        setattr(StationRail(), name, value)
+
+
+@pytest.fixture
+def field() -> SecretField:
+    """A field into which somebody typed."""
+    field = SecretField(description="password")
+    field._handle_custom_msg({"secret": CANARY}, [])
+    return field
+
+
+def test_a_typed_secret_arrives(field):
+    """What the browser sends is the value."""
+    assert field.value == CANARY
+
+
+def test_a_secret_is_never_widget_state(field):
+    """What a notebook saves of the widget does not hold the secret, nor its length."""
+    state = field.get_state()
+
+    assert (CANARY in repr(state), "value" in state, str(len(CANARY)) in repr(state.get("description"))) == (False,) * 3
+
+
+def test_a_secret_is_not_in_the_repr(field):
+    """A repr names the field only."""
+    assert repr(field) == "SecretField('password')"
+
+
+def test_forget_empties_both_sides(field, monkeypatch):
+    """The value is gone here, and every browser is told to empty its field."""
+    sent = []
+    monkeypatch.setattr(field, "send", sent.append)
+
+    field.forget()
+
+    assert (field.value, sent) == ("", [{"forget": True}])
+
+
+@pytest.mark.parametrize("content", [{}, {"other": "x"}], ids=["empty", "other"])
+def test_another_message_changes_nothing(field, content):
+    """A message without a secret is not for the value."""
+    field._handle_custom_msg(content, [])
+
+    assert field.value == CANARY
