@@ -93,7 +93,7 @@ def test_text_cells_are_short(path):
 
 
 def test_code_asks_and_shows_only(path):
-    """No definitions, star imports, shell lines, magics (they would not parse), regexes, sleeps or network libraries."""
+    """No definitions, star imports, shell lines, magics (they do not parse), regexes, sleeps or network libraries."""
     banned = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     modules = {"re", "os", "subprocess", "time", "socket", "urllib", "requests", "shutil", "sys"}
     found = [type(node).__name__ for node in nodes(path) if isinstance(node, banned)]
