@@ -27,6 +27,7 @@ _PACKAGES: Final = {
     "aiosmtpd": "the lab",
     "SQLAlchemy": "the lab",
     "yara-python": "the embedded scanner",
+    "anywidget": "the notebooks",
     "ipywidgets": "the notebooks",
     "jupyterlab": "the notebooks",
 }
