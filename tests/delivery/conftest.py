@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -171,13 +172,23 @@ def recorded() -> Callable[[str], dict[str, bytes]]:
 
 
 @pytest.fixture
-def limit_file_size() -> Iterator[Callable[[int], None]]:
-    """Return a function that makes every file end at a size, as a full disk would; lifted at the end."""
+def limited_file_size() -> Callable[[int], AbstractContextManager[None]]:
+    """Return a block in which every file ends at a size, as on a full disk.
+
+    The limit is the whole process's: pytest's own report goes to a file in CI, and must not meet it.
+    """
     import resource
 
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda octets: resource.setrlimit(resource.RLIMIT_FSIZE, (octets, old[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    @contextmanager
+    def limited(octets: int) -> Iterator[None]:
+        old = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (octets, old[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+    return limited
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from indimail_kit.delivery.settings import SendSettings
 from indimail_kit.errors import EnvelopeError
 from indimail_kit.mailqueue.snapshot import read_message
 from indimail_kit.mailqueue.values import INDIMAIL, SAFE, Step
+
+Limit = Callable[[int], AbstractContextManager[None]]
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import House
@@ -135,16 +138,18 @@ def test_bounce_names_the_address_without_its_virtual_prefix(house: House) -> No
     assert house.layout.path("bounce", number).read_bytes().startswith(b"<bob@example.com>:\n")
 
 
-def test_full_disk_cuts_no_paragraph_in_two(house: House, limit_file_size: Callable[[int], None]) -> None:
+def test_full_disk_cuts_no_paragraph_in_two(house: House, limited_file_size: Limit) -> None:
     """What could not be written whole is taken back, and the caller hears of it."""
     number = ready(house)
     ending = ending_of(house)
     ending.add_bounce(number, b"a@b.test", b"one\n")
     whole = house.layout.path("bounce", number).read_bytes()
-    limit_file_size(len(whole) + 5)
     house.log.close()
 
-    assert ending.add_bounce(number, b"c@d.test", b"two\n") is False
+    with limited_file_size(len(whole) + 5):
+        is_added = ending.add_bounce(number, b"c@d.test", b"two\n")
+
+    assert is_added is False
     assert house.layout.path("bounce", number).read_bytes() == whole
 
 
@@ -211,15 +216,14 @@ def test_trouble_keeps_the_message_for_later(
     assert house.layout.path("bounce", number).exists()
 
 
-def test_queue_that_refuses_a_bounce_is_asked_again_later(house: House, limit_file_size: Callable[[int], None]) -> None:
+def test_queue_that_refuses_a_bounce_is_asked_again_later(house: House, limited_file_size: Limit) -> None:
     """A full disk: the bounce file stays, and the same call works once there is room."""
     number = ready(house)
     ending = ending_of(house)
     ending.add_bounce(number, b"a@b.test", b"no\n")
     house.log.close()
-    limit_file_size(10)
-    refused = ending.end(number)
-    limit_file_size(-1)
+    with limited_file_size(10):
+        refused = ending.end(number)
 
     assert (refused, house.layout.path("bounce", number).exists()) == (False, True)
     assert (ending.end(number), len(bounces(house))) == (True, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from indimail_kit.delivery.local import (
 from indimail_kit.delivery.vfilter import Comparision, FilterRule, parse_command
 from indimail_kit.errors import QueueError
 from indimail_kit.mailqueue.values import INDIMAIL
+
+Limit = Callable[[int], AbstractContextManager[None]]
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import House
@@ -161,11 +164,12 @@ def test_maildir_that_cannot_be_written_defers(
     assert expected.outcome == "deferral"
 
 
-def test_full_disk_defers(house: House, delivery: Make, limit_file_size: Callable[[int], None]) -> None:
+def test_full_disk_defers(house: House, delivery: Make, limited_file_size: Limit) -> None:
     """A disk without room is temporary."""
-    limit_file_size(10)
+    with limited_file_size(10):
+        report = deliver(house, delivery())
 
-    assert deliver(house, delivery()) == MAILDIR_TROUBLE
+    assert report == MAILDIR_TROUBLE
     assert house.mails("bob") == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mailbox
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from indimail_kit.delivery.maildir import (
 )
 from indimail_kit.errors import FilterError
 from indimail_kit.mailqueue.values import INDIMAIL, QMAIL, SAFE, SyncPolicy
+
+Limit = Callable[[int], AbstractContextManager[None]]
 
 MAIL = (b"Subject: hi\n\n", b"body\n")
 
@@ -135,11 +138,9 @@ def test_failed_delivery_leaves_nothing(maildir: Path, damage: Callable[[Path], 
     assert [path for path in maildir.rglob("*") if path.is_file()] == []
 
 
-def test_full_disk_leaves_nothing(maildir: Path, limit_file_size: Callable[[int], None]) -> None:
+def test_full_disk_leaves_nothing(maildir: Path, limited_file_size: Limit) -> None:
     """A file that cannot grow is removed again."""
-    limit_file_size(4)
-
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(OSError, match="File too large"), limited_file_size(4):
         deliver(maildir)
     assert [path for path in maildir.rglob("*") if path.is_file()] == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from indimail_kit.errors import EnvelopeError, QueueError
 from indimail_kit.mailqueue.layout import KINDS
 from indimail_kit.mailqueue.states import QueueState, state_of
 from indimail_kit.mailqueue.values import INDIMAIL, QMAIL, SAFE, Step, SyncPolicy
+
+Limit = Callable[[int], AbstractContextManager[None]]
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import House
@@ -189,12 +192,11 @@ def test_trouble_is_named_and_leaves_the_message_queued(
     assert {"intd", "todo"} <= kinds_of(house, number)
 
 
-def test_full_disk_leaves_the_message_queued(house: House, limit_file_size: Callable[[int], None]) -> None:
+def test_full_disk_leaves_the_message_queued(house: House, limited_file_size: Limit) -> None:
     """A file that cannot be written whole is no S5."""
     number = house.put(b"bob@example.com").message_number
-    limit_file_size(3)
 
-    with pytest.raises(QueueError, match="trouble writing to info/"):
+    with pytest.raises(QueueError, match="trouble writing to info/"), limited_file_size(3):
         run(house, number)
     assert state_of(kinds_of(house, number)) is QueueState.S4
 
