@@ -4,20 +4,25 @@
 
     ► auth ◄ ──► control ──► qhpsi ──► mailqueue ──► delivery ──► logs
 
-``plain``, ``login`` and ``cram`` are the mechanisms as pure functions; ``mechanisms`` is their table; ``framing`` is
-Base64 and the rest of RFC 4954's lines; ``smtp_auth`` plays one exchange, server or client, without I/O; ``stored`` and
-``accounts`` are the user table; ``transcript`` and ``redact`` keep a dialogue and take its secrets out.
+``plain``, ``login``, ``cram``, ``digest_md5``, ``scram`` and ``xoauth2`` are the mechanisms, ``mechanisms`` is their
+table; ``framing`` is Base64 and the rest of RFC 4954's lines; ``smtp_auth`` plays one exchange, server or client,
+without I/O, strictly or with the faults of ``indimail_bugs``; ``stored``, ``crypt3`` and ``accounts`` are the user
+table; ``authority``, ``checkpassword``, ``checkpassword_run`` and ``pam_service`` decide who comes in; ``transcript``
+and ``redact`` keep a dialogue and take its secrets out.
 """
 
 from __future__ import annotations
 
 from indimail_kit.auth import cram as cram
+from indimail_kit.auth import digest_md5 as digest_md5
 from indimail_kit.auth import framing as framing
 from indimail_kit.auth import login as login
 from indimail_kit.auth import mechanisms as mechanisms
 from indimail_kit.auth import plain as plain
 from indimail_kit.auth import redact as redact
+from indimail_kit.auth import scram as scram
 from indimail_kit.auth import transcript as transcript
+from indimail_kit.auth import xoauth2 as xoauth2
 from indimail_kit.auth.accounts import UserTable as UserTable
 from indimail_kit.auth.mechanisms import MECHANISMS as MECHANISMS
 from indimail_kit.auth.mechanisms import Mechanism as Mechanism
@@ -42,11 +47,14 @@ __all__ = [
     "UserTable",
     "WireChunk",
     "cram",
+    "digest_md5",
     "find_mechanism",
     "framing",
     "login",
     "mechanisms",
     "plain",
     "redact",
+    "scram",
     "transcript",
+    "xoauth2",
 ]

@@ -1,114 +1,43 @@
-"""The user table: IndiMail's columns, through SQLAlchemy Core, in an SQLite file or any database with a URL.
+"""The user table: IndiMail's columns, through SQLAlchemy Core, in an SQLite file, MariaDB or any database with a URL.
 
-Source: IndiMail indimail.h SMALL_TABLE_LAYOUT (columns and widths), sql_getpw.c (the inactive are in indibak).
+Source: IndiMail vadduser(1), vpasswd(1) -e and -m (what is stored), sql_getpw.c (the inactive are in indibak).
 
-Note for maintainers: the crypt(3) half of ``{CRAM}clear,crypt`` stays empty, since Python has lost its crypt module. A
-real vchkpass then lets such a user in by CRAM only; here LOGIN and PLAIN compare with the clear half.
+Note for maintainers: what is stored of a password is its `StoredForm`::
 
-Rule 1: SQLAlchemy is imported when a table is opened, never with this module.
-Rule 2: no error text holds a password, a parameter of a statement, or the password of a URL.
+    {CRAM}    pw_passwd {CRAM}clear,crypt   scram {SCRAM-SHA-256}…         every mechanism works
+    {SCRAM}   pw_passwd crypt               scram {SCRAM-SHA-256}…,crypt   LOGIN, PLAIN and SCRAM-SHA-256 work
+    crypt     pw_passwd crypt               scram empty                    LOGIN and PLAIN work
+
+Beside a long clear password pw_passwd has room for a shorter crypt(3) hash only, or for none.
+
+Rule 1: no error text holds a password, a parameter of a statement, or the password of a URL.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from indimail_kit.auth.stored import Account, encode_pw_passwd
-from indimail_kit.errors import AccountError, MissingPartError
+from indimail_kit.auth import crypt3, scram
+from indimail_kit.auth.accounts_schema import ACTIVE_TABLE as ACTIVE_TABLE
+from indimail_kit.auth.accounts_schema import INACTIVE_TABLE as INACTIVE_TABLE
+from indimail_kit.auth.accounts_schema import NO_QUOTA as NO_QUOTA
+from indimail_kit.auth.accounts_schema import WIDTHS as WIDTHS
+from indimail_kit.auth.accounts_schema import describe_tables, open_engine
+from indimail_kit.auth.accounts_schema import split_address as split_address
+from indimail_kit.auth.stored import Account, StoredForm, encode_pw_passwd
+from indimail_kit.errors import AccountError, SaslError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-    from sqlalchemy import URL, ColumnElement, Connection, Engine, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Select, Table
 
 _T = TypeVar("_T")
 
-ACTIVE_TABLE: Final = "indimail"
-"""Users who may log in. Source: indimail.h MYSQL_DEFAULT_TABLE."""
-
-INACTIVE_TABLE: Final = "indibak"
-"""Users who may not. Source: indimail.h MYSQL_INACTIVE_TABLE."""
-
-WIDTHS: Final = {
-    "pw_name": 40,
-    "pw_domain": 67,
-    "pw_passwd": 128,
-    "pw_gecos": 48,
-    "pw_dir": 156,
-    "pw_shell": 30,
-    "scram": 255,
-}
-"""Widths of the text columns (unit: characters). Source: indimail.h SMALL_TABLE_LAYOUT; scram is ours."""
-
-NO_QUOTA: Final = "NOQUOTA"
-"""pw_shell of a mailbox without a limit. Source: vadduser(1)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Schema:
-    """The two tables; both have the same columns."""
-
-    active: Table
-    inactive: Table
-
-
-@cache
-def _schema() -> _Schema:
-    """Describe the tables, once."""
-    from sqlalchemy import TIMESTAMP, Column, Integer, MetaData, String, Table, func
-
-    metadata = MetaData()
-
-    def describe(name: str) -> Table:
-        return Table(
-            name,
-            metadata,
-            Column("pw_name", String(WIDTHS["pw_name"]), primary_key=True),
-            Column("pw_domain", String(WIDTHS["pw_domain"]), primary_key=True),
-            Column("pw_passwd", String(WIDTHS["pw_passwd"]), nullable=False),
-            Column("pw_uid", Integer),
-            Column("pw_gid", Integer),
-            Column("pw_gecos", String(WIDTHS["pw_gecos"]), nullable=False),
-            Column("pw_dir", String(WIDTHS["pw_dir"])),
-            Column("pw_shell", String(WIDTHS["pw_shell"])),
-            Column("scram", String(WIDTHS["scram"])),
-            Column(
-                "timestamp",
-                TIMESTAMP,
-                nullable=False,
-                server_default=func.current_timestamp(),
-                onupdate=func.current_timestamp(),
-            ),
-        )
-
-    return _Schema(describe(ACTIVE_TABLE), describe(INACTIVE_TABLE))
-
-
-def split_address(address: str) -> tuple[str, str]:
-    """Return name and domain of an address, in lower case; the last ``@`` divides.
-
-    Raises:
-        AccountError: One of them is missing, too long, or holds a blank or an unprintable character.
-
-    Example:
-        >>> split_address("Postmaster@Example.com")
-        ('postmaster', 'example.com')
-    """
-    name, at, domain = address.lower().rpartition("@")
-    if not at or not name or not domain:
-        raise AccountError("an address without a name or a domain")
-    if " " in address or not address.isprintable():
-        raise AccountError("an address with blanks or unprintable characters")
-    if len(name) > WIDTHS["pw_name"] or len(domain) > WIDTHS["pw_domain"]:
-        raise AccountError(f"an address longer than {WIDTHS['pw_name']}@{WIDTHS['pw_domain']} characters")
-    return name, domain
+FORMS: Final = (StoredForm.CRAM, StoredForm.SCRAM, StoredForm.CRYPT)
+"""What can be stored of a password, see the top of this module."""
 
 
 class UserTable:
@@ -117,6 +46,7 @@ class UserTable:
     Args:
         where: Path of an SQLite file (made with mode 600 when it is not there) or a SQLAlchemy URL, such as
             ``sqlite:///users.db``, ``sqlite://`` (memory) or ``mysql+pymysql://…``.
+        create: Whether the file and the tables are made when they are not there.
 
     Raises:
         AccountError: The database cannot be opened.
@@ -130,10 +60,11 @@ class UserTable:
 pw_shell='NOQUOTA')
     """
 
-    def __init__(self, where: str | Path) -> None:
-        self._engine, self._lock = _open(where)
-        self._schema = _schema()
-        self._run(self._schema.active.metadata.create_all)
+    def __init__(self, where: str | Path, *, create: bool = True) -> None:
+        self._engine, self._lock = open_engine(where, create=create)
+        self._schema = describe_tables()
+        if create:
+            self._run(self._schema.active.metadata.create_all)
 
     def __repr__(self) -> str:
         """Return the class and the URL, without its password."""
@@ -163,21 +94,23 @@ pw_shell='NOQUOTA')
         pw_shell: str = NO_QUOTA,
         pw_uid: int = 0,
         pw_gid: int = 0,
+        form: StoredForm = StoredForm.CRAM,
     ) -> Account:
-        """Add a user with a clear password, as vadduser and then ``vpasswd -e`` do; return the account.
+        """Add a user, as vadduser and then ``vpasswd -e`` do; return the account.
 
         Raises:
             AccountError: The user is there, or a value does not fit its column.
+            MissingPartError: libpass or scramp is not installed.
         """
         name, domain = split_address(address)
-        texts = {"pw_gecos": pw_gecos, "pw_dir": pw_dir, "pw_shell": pw_shell, "scram": ""}
+        texts = {"pw_gecos": pw_gecos, "pw_dir": pw_dir, "pw_shell": pw_shell}
         row: dict[str, object] = {
             "pw_name": name,
             "pw_domain": domain,
-            "pw_passwd": _stored(passwd),
             "pw_uid": pw_uid,
             "pw_gid": pw_gid,
             **texts,
+            **_stored(passwd, form),
         }
         for column, text in texts.items():
             _check_width(column, text)
@@ -190,13 +123,22 @@ pw_shell='NOQUOTA')
 
         return self._run(insert)
 
-    def passwd(self, address: str, passwd: str) -> None:
-        """Set a user's clear password, as ``vpasswd -e`` does.
+    def passwd(self, address: str, passwd: str, *, form: StoredForm | None = None) -> None:
+        """Set a user's password, as ``vpasswd -e`` does.
+
+        Args:
+            address: The user.
+            passwd: The new password.
+            form: What to store of it, None for what is stored now.
 
         Raises:
             AccountError: There is no such user, or the password does not fit.
+            MissingPartError: libpass or scramp is not installed.
         """
-        self._update(address, {"pw_passwd": _stored(passwd)})
+        if form is None:
+            account = self.get(address)
+            form = account.form if account is not None and account.form in FORMS else StoredForm.CRAM
+        self._update(address, _stored(passwd, form))
 
     def set_flags(self, address: str, pw_gid: int) -> None:
         """Set a user's flags (NO_RELAY, NO_SMTP …), as vmoduser does.
@@ -217,10 +159,7 @@ pw_shell='NOQUOTA')
         target, source = (schema.active, schema.inactive) if is_active else (schema.inactive, schema.active)
 
         def move(connection: Connection) -> None:
-            found = self._find(connection, name, domain)
-            if found is None:
-                raise AccountError("an unknown user")
-            row, was_active = found
+            row, was_active = self._expect(connection, name, domain)
             if was_active is not is_active:
                 connection.execute(target.insert().values(dict(row)))
                 connection.execute(source.delete().where(_is_user(source, name, domain)))
@@ -235,14 +174,12 @@ pw_shell='NOQUOTA')
         """
         name, domain = split_address(address)
 
-        def delete(connection: Connection) -> int:
-            return sum(
-                connection.execute(table.delete().where(_is_user(table, name, domain))).rowcount
-                for table in (self._schema.active, self._schema.inactive)
-            )
+        def delete(connection: Connection) -> None:
+            self._expect(connection, name, domain)
+            for table in (self._schema.active, self._schema.inactive):
+                connection.execute(table.delete().where(_is_user(table, name, domain)))
 
-        if not self._run(delete):
-            raise AccountError("an unknown user")
+        self._run(delete)
 
     def list(self) -> tuple[Account, ...]:
         """Return every user, the inactive too, by domain and name."""
@@ -274,88 +211,50 @@ pw_shell='NOQUOTA')
         """Return a user's row and whether it is active."""
         for table in (self._schema.active, self._schema.inactive):
             row = connection.execute(_columns(table).where(_is_user(table, name, domain))).mappings().first()
-            if row is not None:
+            if row is not None and (row["pw_name"].lower(), row["pw_domain"].lower()) == (name, domain):
                 return dict(row), table is self._schema.active
         return None
+
+    def _expect(self, connection: Connection, name: str, domain: str) -> tuple[Mapping[str, Any], bool]:
+        """Return what `_find` does; an unknown user raises AccountError."""
+        found = self._find(connection, name, domain)
+        if found is None:
+            raise AccountError("an unknown user")
+        return found
 
     def _update(self, address: str, values: Mapping[str, object]) -> None:
         """Change columns of one user."""
         name, domain = split_address(address)
 
-        def update(connection: Connection) -> int:
-            return sum(
-                connection.execute(table.update().where(_is_user(table, name, domain)).values(dict(values))).rowcount
-                for table in (self._schema.active, self._schema.inactive)
-            )
+        def update(connection: Connection) -> None:
+            self._expect(connection, name, domain)
+            for table in (self._schema.active, self._schema.inactive):
+                connection.execute(table.update().where(_is_user(table, name, domain)).values(dict(values)))
 
-        if not self._run(update):
-            raise AccountError("an unknown user")
+        self._run(update)
 
     def _run(self, work: Callable[[Connection], _T]) -> _T:
         """Do work in one transaction; what the database says against it becomes an AccountError."""
-        from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
         problem = ""
         try:
             with self._lock, self._engine.begin() as connection:
                 return work(connection)
+        except IntegrityError:
+            problem = "a user who is there already"
         except SQLAlchemyError as error:
-            problem = self._describe(error)
+            problem = f"a user table that does not answer: {self._describe(error)}"
         # Raised here and not above, so that the error does not carry the statement as its context.
-        raise AccountError(f"a user table that does not answer: {problem}")
+        raise AccountError(problem)
 
     def _describe(self, error: Exception) -> str:
-        """Return the driver's own text for SQLite, which quotes no values, and the bare name for any other."""
+        """Return the driver's own text for SQLite, which quotes no values, and name and number for any other."""
         original = getattr(error, "orig", None)
-        is_sqlite = self._engine.dialect.name == "sqlite"
-        return str(original) if is_sqlite and original is not None else type(error).__name__
-
-
-def _open(where: str | Path) -> tuple[Engine, AbstractContextManager[Any]]:
-    """Make the engine, and the lock that the one connection of a database in memory needs."""
-    try:
-        from sqlalchemy import URL, create_engine
-        from sqlalchemy.pool import StaticPool
-    except ImportError:
-        raise MissingPartError("SQLAlchemy", "Install it with: pip install 'indimail-kit[lab]'.") from None
-    if isinstance(where, Path) or "://" not in where:
-        url = URL.create("sqlite", database=os.fspath(where))
-    else:
-        url = _parse_url(where)
-    is_sqlite = url.get_backend_name() == "sqlite"
-    if is_sqlite and url.database in (None, "", ":memory:"):
-        options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
-        return create_engine(url, hide_parameters=True, **options), threading.Lock()
-    if is_sqlite:
-        _make_private(Path(url.database or ""))
-    try:
-        return create_engine(url, hide_parameters=True), nullcontext()
-    except ImportError:
-        driver = url.get_driver_name()
-        raise MissingPartError(f"the database driver {driver}", f"Install it with: pip install {driver}.") from None
-
-
-def _parse_url(text: str) -> URL:
-    """Read a URL; the error of SQLAlchemy is not passed on, for it quotes the URL with its password."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    with suppress(ArgumentError, ValueError):
-        url = make_url(text)
-        url.get_dialect()
-        return url
-    raise AccountError("a text that is no database URL (sqlite:///users.db, mysql+pymysql://user@host/name)")
-
-
-def _make_private(path: Path) -> None:
-    """Make the file with mode 600 where it is not there: it will hold clear passwords."""
-    problem = ""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except (OSError, ValueError) as error:
-        problem = getattr(error, "strerror", None) or "a path with NUL"
-    if problem:
-        raise AccountError(f"a database file that cannot be opened: {problem}")
+        if self._engine.dialect.name == "sqlite" and original is not None:
+            return str(original)
+        numbers = [str(part) for part in getattr(original, "args", ()) if isinstance(part, int)]
+        return " ".join([type(error).__name__, *numbers[:1]])
 
 
 def _columns(table: Table) -> Select[Any]:
@@ -383,13 +282,39 @@ def _account(row: Mapping[str, Any], *, is_active: bool) -> Account:
     )
 
 
-def _stored(passwd: str) -> str:
-    """Return the stored form of a clear password."""
+def _stored(passwd: str, form: StoredForm) -> dict[str, str]:
+    """Return the columns that keep a password."""
     if not passwd or not passwd.isprintable():
         raise AccountError("a password that is empty or holds unprintable characters")
-    stored = encode_pw_passwd(passwd)
-    _check_width("pw_passwd", stored)
-    return stored
+    if form not in FORMS:
+        raise AccountError(f"a stored form that is none of {', '.join(form.value for form in FORMS)}")
+    if form is StoredForm.CRAM:
+        columns = {"pw_passwd": encode_pw_passwd(passwd, crypted=_hash_beside(passwd)), "scram": _keys(passwd)}
+    elif form is StoredForm.SCRAM:
+        crypted = crypt3.make_hash(passwd)
+        columns = {"pw_passwd": crypted, "scram": f"{_keys(passwd, must_be=True)},{crypted}"}
+    else:
+        columns = {"pw_passwd": crypt3.make_hash(passwd), "scram": ""}
+    for column, text in columns.items():
+        _check_width(column, text)
+    return columns
+
+
+def _hash_beside(passwd: str) -> str:
+    """Return the strongest hash for which pw_passwd has room beside the clear password, "" if for none."""
+    room = WIDTHS["pw_passwd"] - len(encode_pw_passwd(passwd))
+    scheme = next((scheme for scheme in (crypt3.SHA512, crypt3.SHA256) if scheme.hash_bytes <= room), None)
+    return crypt3.make_hash(passwd, scheme=scheme) if scheme is not None else ""
+
+
+def _keys(passwd: str, *, must_be: bool = False) -> str:
+    """Return the SCRAM keys of a password; "" for one that SASLprep forbids, or an error if they must be."""
+    try:
+        return scram.encode_keys(scram.make_keys(passwd))
+    except SaslError:
+        if not must_be:
+            return ""
+    raise AccountError("a password that cannot be used with SCRAM")
 
 
 def _check_width(column: str, text: str) -> None:

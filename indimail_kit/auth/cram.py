@@ -23,6 +23,7 @@ from indimail_kit.auth import framing
 from indimail_kit.errors import MissingPartError, SaslError
 
 if TYPE_CHECKING:
+    from indimail_kit.auth.authority import Authority, Judgement
     from indimail_kit.auth.stored import Account
 
 HASH_NAMES: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "ripemd160")
@@ -73,6 +74,14 @@ class CramProof:
             challenge=self.challenge, response=self.response, passwd=passwd or "", hash_name=self.hash_name
         )
         return is_right and bool(passwd)
+
+    def answer(self, _account: Account) -> bytes:
+        """Return nothing: the server proves nothing."""
+        return b""
+
+    def fd3_fields(self) -> tuple[bytes, bytes]:
+        """Return the challenge and the digest."""
+        return self.challenge, self.response.digest.encode("utf-8", "surrogateescape")
 
 
 def is_available(hash_name: str) -> bool:
@@ -208,7 +217,7 @@ def make_challenge(
     return f"<{first}.{second}@{host}>".encode("ascii")
 
 
-def serve(challenge: bytes, *, hash_name: str) -> Generator[bytes, bytes, CramProof]:
+def serve(challenge: bytes, authority: Authority, *, hash_name: str) -> Generator[bytes, bytes, Judgement]:
     """Play the server: give the challenge, hear the response."""
     octets = yield challenge
-    return CramProof(response=decode_response(octets), challenge=challenge, hash_name=hash_name)
+    return authority.judge(CramProof(response=decode_response(octets), challenge=challenge, hash_name=hash_name))

@@ -5,7 +5,7 @@ Source: RFC 4954 section 4 (framing) and RFC 4648 section 4 (alphabet); IndiMail
 Note for maintainers: qmail-smtpd takes anything for Base64 and decodes ``!!!notb64`` to garbage. This module takes
 exactly the grammar; a laxer decoder is another `Dialect` of smtp_auth.
 
-Rule 1: Base64 happens here and nowhere else in the room.
+Rule 1: right Base64 happens here and nowhere else in the room; the faulty one is in `indimail_bugs`.
 Rule 2: no exception quotes or carries the octets, not even as its context: they hold a password.
 """
 

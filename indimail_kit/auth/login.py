@@ -15,6 +15,7 @@ from indimail_kit.auth import framing
 from indimail_kit.errors import SaslError
 
 if TYPE_CHECKING:
+    from indimail_kit.auth.authority import Authority, Judgement
     from indimail_kit.auth.stored import Account
 
 USERNAME_PROMPT: Final = b"Username:"
@@ -41,6 +42,14 @@ class LoginMessages:
     def matches(self, account: Account) -> bool:
         """Say whether the password is the account's."""
         return account.has_passwd(self.passwd)
+
+    def answer(self, _account: Account) -> bytes:
+        """Return nothing: the server proves nothing."""
+        return b""
+
+    def fd3_fields(self) -> tuple[bytes, bytes]:
+        """Return the password and nothing."""
+        return self.passwd.encode("utf-8", "surrogateescape"), b""
 
 
 def encode(*, authcid: str, passwd: str) -> tuple[str, str]:
@@ -74,8 +83,8 @@ def decode(user: bytes, passwd: bytes) -> LoginMessages:
     return LoginMessages(authcid=authcid, passwd=secret)
 
 
-def serve(_challenge: bytes) -> Generator[bytes, bytes, LoginMessages]:
+def serve(_challenge: bytes, authority: Authority) -> Generator[bytes, bytes, Judgement]:
     """Play the server: ask for the user, ask for the password, judge both only then."""
     user = yield USERNAME_PROMPT
     passwd = yield PASSWORD_PROMPT
-    return decode(user, passwd)
+    return authority.judge(decode(user, passwd))

@@ -8,15 +8,16 @@ Rule 1: whoever asks "which mechanisms are there" asks this table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from indimail_kit.auth import cram, framing, login, plain
+from indimail_kit.auth import cram, digest_md5, framing, login, plain, scram, xoauth2
+from indimail_kit.errors import SaslError
 
 if TYPE_CHECKING:
-    from indimail_kit.auth.stored import Proof
+    from indimail_kit.auth.authority import Authority, Judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +26,28 @@ class Credentials:
 
     Attributes:
         authcid: Who it is.
-        passwd: Its password.
+        passwd: Its password, or its bearer token.
         authzid: Whom it wants to act for, "" for itself.
+        host: The server's name, "" for what its challenge says (DIGEST-MD5).
+        nonce: The client's nonce, "" to have one drawn (DIGEST-MD5, SCRAM).
     """
 
     authcid: str
     passwd: str = field(repr=False)
     authzid: str = ""
+    host: str = ""
+    nonce: str = ""
 
 
 Step = Callable[[bytes], bytes]
 """One turn of a client: challenge octets -> response octets."""
 
-Dialogue = Generator[bytes, bytes, "Proof"]
-"""The server's side: yields challenge octets, is sent response octets, returns the proof or raises SaslError."""
+Dialogue = Generator[bytes, bytes, "Judgement"]
+"""The server's side: yields challenge octets, is sent response octets, returns the judgement or raises SaslError."""
+
+
+def _needs_nothing() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +67,12 @@ class Mechanism:
         hash_name: Hash function, "" for none.
         fd3_method: The method octet on a checkpassword module's fd 3.
         disable_variable: Environment variable that hides the mechanism from EHLO.
-        serve: Server's side; its argument is the challenge of the exchange (b"" where the mechanism has none).
+        serve: Server's side; its arguments are the challenge of the exchange (b"" where the mechanism has none) and
+            the authority.
         steps: Client's side, turn by turn.
+        new_challenge: Makes a challenge for one exchange from the host and the time (unit: s since 1970, or None), or
+            None where the mechanism has none. For SCRAM it is the server's part of the nonce.
+        has_library: Says whether the library it needs is installed.
     """
 
     name: str
@@ -74,18 +87,20 @@ class Mechanism:
     hash_name: str
     fd3_method: int
     disable_variable: str
-    serve: Callable[[bytes], Dialogue] = field(repr=False)
+    serve: Callable[[bytes, Authority], Dialogue] = field(repr=False)
     steps: Callable[[Credentials], tuple[Step, ...]] = field(repr=False)
+    new_challenge: Callable[[str, int | None], bytes] | None = field(default=None, repr=False)
+    has_library: Callable[[], bool] = field(default=_needs_nothing, repr=False)
 
     @property
     def needs_challenge(self) -> bool:
         """Say whether each exchange needs a challenge of its own."""
-        return bool(self.hash_name)
+        return self.new_challenge is not None
 
     @property
     def is_available(self) -> bool:
-        """Say whether this Python can do it (CRAM-RIPEMD needs a hash that some OpenSSL leave out)."""
-        return not self.hash_name or cram.is_available(self.hash_name)
+        """Say whether this Python can do it (CRAM-RIPEMD needs a hash that some OpenSSL leave out, SCRAM scramp)."""
+        return (not self.hash_name or cram.is_available(self.hash_name)) and self.has_library()
 
 
 def _plain_steps(credentials: Credentials) -> tuple[Step, ...]:
@@ -107,6 +122,44 @@ def _cram_steps(credentials: Credentials, *, hash_name: str) -> tuple[Step, ...]
     )
 
 
+def _digest_steps(credentials: Credentials) -> tuple[Step, ...]:
+    sent: list[digest_md5.DigestResponse] = []
+
+    def respond(challenge: bytes) -> bytes:
+        response = digest_md5.respond(
+            challenge,
+            authcid=credentials.authcid,
+            passwd=credentials.passwd,
+            host=credentials.host,
+            cnonce=credentials.nonce,
+        )
+        sent.append(response)
+        return digest_md5.encode_response(response)
+
+    def check(challenge: bytes) -> bytes:
+        if not digest_md5.is_rspauth(challenge, sent[0], passwd=credentials.passwd):
+            raise SaslError("rspauth, the server's own proof")
+        return b""
+
+    return respond, check
+
+
+def _scram_steps(credentials: Credentials, *, hash_name: str) -> tuple[Step, ...]:
+    client = scram.ScramClient(
+        authcid=credentials.authcid, passwd=credentials.passwd, hash_name=hash_name, nonce=credentials.nonce
+    )
+    return client.first, client.final, client.check
+
+
+def _xoauth2_steps(credentials: Credentials) -> tuple[Step, ...]:
+    message = xoauth2.encode_message(authcid=credentials.authcid, token=credentials.passwd)
+    return (lambda _challenge: message, lambda _reason: b"")
+
+
+def _cram_challenge(host: str, unix_s: int | None) -> bytes:
+    return cram.make_challenge(host=host, unix_s=unix_s)
+
+
 # name, hash, source, fd-3 method, variable that hides it: the order is that of the EHLO line.
 _CRAM_ROWS: Final = (
     ("CRAM-MD5", "md5", "RFC 2195", 3, "DISABLE_CRAM_MD5"),
@@ -116,6 +169,11 @@ _CRAM_ROWS: Final = (
     ("CRAM-SHA384", "sha384", "RFC 2195 with HMAC-SHA-384 (IndiMail)", 7, "DISABLE_CRAM_SHA384"),
     ("CRAM-SHA512", "sha512", "RFC 2195 with HMAC-SHA-512 (IndiMail)", 8, "DISABLE_CRAM_SHA512"),
     ("CRAM-RIPEMD", "ripemd160", "RFC 2195 with HMAC-RIPEMD-160 (IndiMail)", 9, "DISABLE_CRAM_RIPEMD"),
+)
+
+_SCRAM_ROWS: Final = (
+    ("SCRAM-SHA-1", "sha1", "RFC 5802", 11, "DISABLE_SCRAM_SHA1"),
+    ("SCRAM-SHA-256", "sha256", "RFC 7677", 12, "DISABLE_SCRAM_SHA256"),
 )
 
 _ROWS: Final = (
@@ -151,6 +209,23 @@ _ROWS: Final = (
         serve=plain.serve,
         steps=_plain_steps,
     ),
+    Mechanism(
+        name="XOAUTH2",
+        source="Google, OAuth 2.0 mechanism; RFC 7628 for its successor",
+        is_client_first=True,
+        takes_initial_response=True,
+        on_wire="user and bearer token, in Base64",
+        is_secret_on_wire=True,
+        server_stores="nothing; it asks the identity provider",
+        can_listener_log_in=True,
+        can_listener_guess=False,
+        hash_name="",
+        fd3_method=17,
+        disable_variable="DISABLE_OAUTH2",
+        serve=xoauth2.serve,
+        steps=_xoauth2_steps,
+        new_challenge=lambda host, _unix_s: xoauth2.make_challenge(host=host),
+    ),
     *(
         Mechanism(
             name=name,
@@ -167,8 +242,47 @@ _ROWS: Final = (
             disable_variable=variable,
             serve=partial(cram.serve, hash_name=hash_name),
             steps=partial(_cram_steps, hash_name=hash_name),
+            new_challenge=_cram_challenge,
         )
         for name, hash_name, source, fd3_method, variable in _CRAM_ROWS
+    ),
+    Mechanism(
+        name="DIGEST-MD5",
+        source="RFC 2831, obsoleted by RFC 6331",
+        is_client_first=False,
+        takes_initial_response=False,
+        on_wire="nonces of both sides; the user, and digests of password and nonces from both",
+        is_secret_on_wire=False,
+        server_stores="the clear password, or a hash of user, realm and password that is as good as it",
+        can_listener_log_in=False,
+        can_listener_guess=True,
+        hash_name="md5",
+        fd3_method=10,
+        disable_variable="DISABLE_DIGEST_MD5",
+        serve=digest_md5.serve,
+        steps=_digest_steps,
+        new_challenge=lambda host, _unix_s: digest_md5.make_challenge(host=host),
+    ),
+    *(
+        Mechanism(
+            name=name,
+            source=source,
+            is_client_first=True,
+            takes_initial_response=True,
+            on_wire="nonces of both sides, salt and count; the user, and proofs from both",
+            is_secret_on_wire=False,
+            server_stores="salt, count and two keys, with which nobody can log in",
+            can_listener_log_in=False,
+            can_listener_guess=True,
+            hash_name=hash_name,
+            fd3_method=fd3_method,
+            disable_variable=variable,
+            serve=partial(scram.serve, hash_name=hash_name),
+            steps=partial(_scram_steps, hash_name=hash_name),
+            new_challenge=lambda _host, _unix_s: scram.make_challenge(),
+            has_library=scram.is_available,
+        )
+        for name, hash_name, source, fd3_method, variable in _SCRAM_ROWS
     ),
 )
 
@@ -189,3 +303,38 @@ def find_mechanism(name: str) -> Mechanism | None:
 def available_mechanisms() -> tuple[str, ...]:
     """Return the names that this Python can do, in the order of the EHLO line."""
     return tuple(name for name, row in MECHANISMS.items() if row.is_available)
+
+
+SECURE_AUTH: Final = "SECURE_AUTH"
+"""Variable that refuses a secret on the wire without TLS. Source: qmail-smtpd(8)."""
+
+
+def must_be_encrypted(name: str, environ: Mapping[str, str], *, has_tls: bool) -> bool:
+    """Say whether a mechanism is refused (538) until TLS has begun.
+
+    Example:
+        >>> must_be_encrypted("PLAIN", {"SECURE_AUTH": "1"}, has_tls=False)
+        True
+    """
+    row = find_mechanism(name)
+    return row is not None and row.is_secret_on_wire and SECURE_AUTH in environ and not has_tls
+
+
+def offered_mechanisms(environ: Mapping[str, str], *, has_tls: bool = False) -> tuple[str, ...]:
+    """Return the names for the EHLO line, in its order.
+
+    Source:
+        qmail-smtpd(8), DISABLE_… and SECURE_AUTH. A variable that is there but empty counts, as env_get() has it.
+
+    Deviation:
+        qmail-smtpd only hides what DISABLE_… names and still takes it; whoever plays it strictly refuses it with 504.
+
+    Example:
+        >>> offered_mechanisms({"SECURE_AUTH": "1"})[:2]
+        ('CRAM-MD5', 'CRAM-SHA1')
+    """
+    return tuple(
+        name
+        for name in available_mechanisms()
+        if MECHANISMS[name].disable_variable not in environ and not must_be_encrypted(name, environ, has_tls=has_tls)
+    )

@@ -15,6 +15,7 @@ from indimail_kit.auth import framing
 from indimail_kit.errors import SaslError
 
 if TYPE_CHECKING:
+    from indimail_kit.auth.authority import Authority, Judgement
     from indimail_kit.auth.stored import Account
 
 _GRAMMAR: Final = "three UTF-8 parts separated by NUL: authzid, authcid, passwd; the last two not empty"
@@ -37,6 +38,14 @@ class PlainMessage:
     def matches(self, account: Account) -> bool:
         """Say whether the password is the account's."""
         return account.has_passwd(self.passwd)
+
+    def answer(self, _account: Account) -> bytes:
+        """Return nothing: the server proves nothing."""
+        return b""
+
+    def fd3_fields(self) -> tuple[bytes, bytes]:
+        """Return the password and nothing."""
+        return self.passwd.encode("utf-8", "surrogateescape"), b""
 
 
 def encode_message(*, authcid: str, passwd: str, authzid: str = "") -> bytes:
@@ -90,6 +99,6 @@ def decode(octets: bytes) -> PlainMessage:
     return PlainMessage(authzid=authzid, authcid=authcid, passwd=passwd)
 
 
-def serve(_challenge: bytes) -> Generator[bytes, bytes, PlainMessage]:
+def serve(_challenge: bytes, authority: Authority) -> Generator[bytes, bytes, Judgement]:
     """Play the server: say nothing, hear the message."""
-    return decode((yield b""))
+    return authority.judge(decode((yield b"")))

@@ -4,179 +4,52 @@ Source: RFC 4954 section 4; IndiMail smtpd.c `smtp_auth()`, `authgetl()` (replie
 
 Note for maintainers: qmail-smtpd has faults of its own here (a second reply after each 501, garbage taken for Base64, a
 dropped connection after ``AUTH PLAIN =``). This module answers as the program means to; what a server does
-differently on purpose is a `Dialect`.
+differently is a `Dialect`, and with `indimail_bugs` an exchange has qmail-smtpd's faults. Whoever sends the answers
+sends all their `lines` and closes the connection where a reply `hangs_up`.
 
-Rule 1: no clock and no socket; a challenge is given, or drawn from `secrets`.
+Rule 1: no clock and no socket; a challenge is given, or drawn from `secrets`. One exchange has one challenge.
 Rule 2: unknown user and wrong password take the same path and get the same reply.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from indimail_kit.auth import cram, framing
+from indimail_kit.auth import framing
+from indimail_kit.auth.authority import Authority as Authority
+from indimail_kit.auth.authority import Judgement, Lookup, TableAuthority
+from indimail_kit.auth.dialect import STRICT as STRICT
+from indimail_kit.auth.dialect import Dialect as Dialect
+from indimail_kit.auth.indimail_bugs import INDIMAIL_BUGS as INDIMAIL_BUGS
 from indimail_kit.auth.mechanisms import Credentials, find_mechanism
-from indimail_kit.auth.stored import Account
+from indimail_kit.auth.replies import ACCEPTED as ACCEPTED
+from indimail_kit.auth.replies import ALREADY_AUTHENTICATED as ALREADY_AUTHENTICATED
+from indimail_kit.auth.replies import CANCELLED as CANCELLED
+from indimail_kit.auth.replies import CRASHED as CRASHED
+from indimail_kit.auth.replies import ENCRYPTION_REQUIRED as ENCRYPTION_REQUIRED
+from indimail_kit.auth.replies import FAILED as FAILED
+from indimail_kit.auth.replies import IN_TRANSACTION as IN_TRANSACTION
+from indimail_kit.auth.replies import LINE_TOO_LONG as LINE_TOO_LONG
+from indimail_kit.auth.replies import MALFORMED as MALFORMED
+from indimail_kit.auth.replies import NOT_AVAILABLE as NOT_AVAILABLE
+from indimail_kit.auth.replies import OUT_OF_MEMORY as OUT_OF_MEMORY
+from indimail_kit.auth.replies import REPLIES as REPLIES
+from indimail_kit.auth.replies import REQUIRED as REQUIRED
+from indimail_kit.auth.replies import SILENCE as SILENCE
+from indimail_kit.auth.replies import TEMPORARY as TEMPORARY
+from indimail_kit.auth.replies import UNIMPLEMENTED as UNIMPLEMENTED
+from indimail_kit.auth.replies import AuthCommand as AuthCommand
+from indimail_kit.auth.replies import AuthResult as AuthResult
+from indimail_kit.auth.replies import Challenge as Challenge
+from indimail_kit.auth.replies import EndExchangeError
+from indimail_kit.auth.replies import Reply as Reply
+from indimail_kit.auth.replies import parse_auth as parse_auth
+from indimail_kit.auth.replies import parse_reply as parse_reply
 from indimail_kit.errors import AccountError, MissingPartError, SaslError
 
 if TYPE_CHECKING:
     from indimail_kit.auth.mechanisms import Dialogue
-    from indimail_kit.auth.stored import Proof
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply that ends an exchange.
-
-    Attributes:
-        code: Reply code.
-        text: Text behind it, with the enhanced code as IndiMail writes it.
-    """
-
-    code: int
-    text: str
-
-    @property
-    def line(self) -> str:
-        """Return the line as sent, without its end."""
-        return f"{self.code} {self.text}"
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """A ``334`` reply: the server asks, the client answers.
-
-    Attributes:
-        octets: The challenge before Base64.
-    """
-
-    octets: bytes
-
-    code = 334
-
-    @property
-    def line(self) -> str:
-        """Return the line as sent, without its end; there is a blank even before an empty challenge."""
-        return f"{self.code} {framing.encode_base64(self.octets)}"
-
-
-@dataclass(frozen=True, slots=True)
-class AuthResult:
-    """How an exchange ended; for the server's eyes, since the client is not told the reason.
-
-    Attributes:
-        ok: Whether the client is who it says.
-        authcid: Who it said it is, "" when the exchange did not get so far.
-        mechanism: Name as registered, "" for an unknown one (a client that mixes things up may put its secret there).
-        reason: Why not, as a noun phrase; "" when ok.
-        can_relay: Whether mail to other hosts is taken; always False when not ok.
-    """
-
-    ok: bool
-    authcid: str
-    mechanism: str
-    reason: str = ""
-    can_relay: bool = False
-
-
-ACCEPTED: Final = Reply(235, "ok, go ahead (#2.0.0)")
-ALREADY_AUTHENTICATED: Final = Reply(503, "you're already authenticated (#5.5.0)")
-CANCELLED: Final = Reply(501, "auth exchange cancelled (#5.0.0)")
-ENCRYPTION_REQUIRED: Final = Reply(538, "Encryption required for requested authentication mechanism (#5.7.11)")
-FAILED: Final = Reply(535, "authorization failure (#5.7.8)")
-IN_TRANSACTION: Final = Reply(503, "no auth during mail transaction (#5.5.0)")
-LINE_TOO_LONG: Final = Reply(500, "authentication exchange line is too long (#5.5.6)")
-MALFORMED: Final = Reply(501, "malformed auth input (#5.5.4)")
-NOT_AVAILABLE: Final = Reply(503, "auth not available (#5.3.3)")
-REQUIRED: Final = Reply(530, "authentication required (#5.7.1)")
-TEMPORARY: Final = Reply(454, "temporary authentication failure (#4.3.0)")
-UNIMPLEMENTED: Final = Reply(504, "auth type unimplemented (#5.5.1)")
-
-REPLIES: Final = (
-    ACCEPTED,
-    ALREADY_AUTHENTICATED,
-    CANCELLED,
-    ENCRYPTION_REQUIRED,
-    FAILED,
-    IN_TRANSACTION,
-    LINE_TOO_LONG,
-    MALFORMED,
-    NOT_AVAILABLE,
-    REQUIRED,
-    TEMPORARY,
-    UNIMPLEMENTED,
-)
-"""Every reply to AUTH. Source: IndiMail smtpd.c; LINE_TOO_LONG is RFC 4954's, qmail-smtpd takes lines of any length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What one server does in its own way.
-
-    Attributes:
-        name: For people.
-        decode_base64: Octets of a line -> octets meant; raises SaslError.
-    """
-
-    name: str
-    decode_base64: Callable[[bytes], bytes]
-
-
-STRICT: Final = Dialect("strict", framing.decode_base64)
-"""RFC 4954 to the letter."""
-
-_NOBODY: Final = Account(address="", pw_passwd="{CRAM}nobody has this password,")  # noqa: S106 - it opens nothing
-"""Stands for an unknown user, so that the comparison is made all the same; what it says does not count."""
-
-_COMMAND: Final = re.compile(rb"([^ ]*) *(.*)", re.DOTALL)
-_REPLY: Final = re.compile(rb"([2-5][0-9]{2})(?:[ -](.*))?", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class AuthCommand:
-    """The argument of AUTH.
-
-    Attributes:
-        mechanism: Name as the client wrote it, "" when it is missing; by mistake it may be a secret.
-        initial_response: Text behind it, still in Base64, or None.
-    """
-
-    mechanism: str = field(repr=False)
-    initial_response: bytes | None = field(repr=False)
-
-
-def parse_auth(argument: bytes) -> AuthCommand:
-    """Read what follows the word AUTH, without the line end; every text is some command.
-
-    Source:
-        smtpd.c `smtp_auth()`: the first blank ends the name, the rest without leading blanks is the initial response.
-
-    Example:
-        >>> parse_auth(b"plain AHRpbQB0YW5zdGFhZnRhbnN0YWFm").mechanism
-        'plain'
-    """
-    match = _COMMAND.fullmatch(framing.strip_line_end(argument).lstrip(b" "))
-    name, rest = match.groups() if match is not None else (b"", b"")
-    return AuthCommand(name.decode("ascii", "replace"), rest or None)
-
-
-def parse_reply(line: bytes) -> Reply:
-    r"""Read one reply line.
-
-    Raises:
-        SaslError: It does not begin with a reply code from 200 to 599 and a blank or hyphen.
-
-    Example:
-        >>> parse_reply(b"235 ok, go ahead (#2.0.0)\r\n")
-        Reply(code=235, text='ok, go ahead (#2.0.0)')
-    """
-    match = _REPLY.fullmatch(framing.strip_line_end(line))
-    if match is None:
-        raise SaslError("a reply code from 200 to 599 and a text")
-    return Reply(int(match[1]), (match[2] or b"").decode("utf-8", "backslashreplace"))
+    from indimail_kit.auth.stored import Account, Proof
 
 
 class ServerExchange:
@@ -185,11 +58,14 @@ class ServerExchange:
     Args:
         mechanism: Name in any case.
         lookup: Address -> account, or None for an unknown user. May raise AccountError: the reply is then 454.
-        challenge: Octets of the challenge with its angle brackets, or None to have one made from the next two.
+        challenge: Octets of the challenge with its angle brackets (CRAM), the directives (DIGEST-MD5) or the server's
+            part of the nonce (SCRAM); None to have one made from the next two.
         initial_response: Text behind the mechanism, still in Base64, None or b"" for none.
         host: Name of the server in a challenge that is made.
-        unix_s: Time in a challenge that is made (unit: s since 1970), or None for a random number.
+        unix_s: Time in a CRAM challenge that is made (unit: s since 1970), or None for a random number.
         dialect: What this server does in its own way.
+        indimail_bugs: Short for the dialect INDIMAIL_BUGS.
+        authority: Who decides instead of `lookup`; for instance a checkpassword module.
 
     Attributes:
         mechanism: Name as registered, "" when it is unknown.
@@ -210,23 +86,25 @@ class ServerExchange:
         self,
         mechanism: str,
         *,
-        lookup: Callable[[str], Account | None],
+        lookup: Lookup | None = None,
         challenge: bytes | None = None,
         initial_response: bytes | None = None,
         host: str = "localhost",
         unix_s: int | None = None,
         dialect: Dialect = STRICT,
+        indimail_bugs: bool = False,
+        authority: Authority | None = None,
     ) -> None:
         row = find_mechanism(mechanism)
         self.mechanism = row.name if row is not None else ""
         self.result: AuthResult | None = None
-        self._lookup = lookup
-        self._dialect = dialect
+        self._authority = _Remembering(authority or TableAuthority(lookup or _nobody))
+        self._dialect = INDIMAIL_BUGS if indimail_bugs else dialect
         self._initial_response = initial_response
         self._row = row if row is not None and row.is_available else None
         self._dialogue: Dialogue | None = None
-        if challenge is None and row is not None and row.needs_challenge:
-            challenge = cram.make_challenge(host=host, unix_s=unix_s)
+        if challenge is None and self._row is not None and self._row.new_challenge is not None:
+            challenge = self._row.new_challenge(host, unix_s)
         self._challenge = challenge or b""
 
     def start(self, initial_response: bytes | None = None) -> Reply | Challenge:
@@ -243,12 +121,14 @@ class ServerExchange:
         row = self._row
         if row is None:
             return self._end(UNIMPLEMENTED, "a mechanism that is not here")
-        self._dialogue = row.serve(self._challenge)
+        serve = self._dialect.serve.get(row.name, row.serve)
+        self._dialogue = serve(self._challenge, self._authority)
         first = next(self._dialogue)
         text = self._initial_response if initial_response is None else initial_response
-        if not text or not row.takes_initial_response:
+        if not text or not row.takes_initial_response or row.name in self._dialect.takes_no_initial_response:
             return Challenge(first)
-        return self._hear(self._dialogue, b"" if text == framing.EMPTY_RESPONSE else text)
+        is_empty = text == framing.EMPTY_RESPONSE and self._dialect.knows_empty_response
+        return self._hear(self._dialogue, b"" if is_empty else text)
 
     def feed(self, line: bytes) -> Reply | Challenge:
         """Take the client's next line, with or without its end.
@@ -271,32 +151,44 @@ class ServerExchange:
             return Challenge(dialogue.send(self._dialect.decode_base64(text)))
         except SaslError as error:
             return self._end(MALFORMED, f"a malformed response: {error}")
-        except StopIteration as stop:
-            proof: Proof = stop.value
-        return self._judge(proof)
-
-    def _judge(self, proof: Proof) -> Reply:
-        """Compare the proof with the table; the comparison is made for an unknown user as well."""
-        authcid = proof.authcid
-        try:
-            account = self._lookup(authcid)
-            is_right = proof.matches(account if account is not None else _NOBODY)
         except (AccountError, MissingPartError) as error:
-            return self._end(TEMPORARY, f"a user table that could not be asked: {error}", authcid)
-        if account is None:
-            return self._end(FAILED, "an unknown user", authcid)
-        if not is_right:
-            return self._end(FAILED, "a wrong password", authcid)
-        if not account.is_active:
-            return self._end(FAILED, "an inactive account", authcid)
-        if not account.can_smtp:
-            return self._end(FAILED, "an account without SMTP", authcid)
-        self.result = AuthResult(ok=True, authcid=authcid, mechanism=self.mechanism, can_relay=account.can_relay)
+            return self._end(TEMPORARY, f"a user table that could not be asked: {error}", self._authority.authcid)
+        except EndExchangeError as end:
+            return self._end(end.reply, end.reason, end.authcid)
+        except StopIteration as stop:
+            judgement: Judgement = stop.value
+        if not judgement.ok:
+            return self._end(FAILED, judgement.reason, judgement.authcid)
+        self.result = AuthResult(
+            ok=True, authcid=judgement.authcid, mechanism=self.mechanism, can_relay=judgement.can_relay
+        )
         return ACCEPTED
 
     def _end(self, reply: Reply, reason: str, authcid: str = "") -> Reply:
         self.result = AuthResult(ok=False, authcid=authcid, mechanism=self.mechanism, reason=reason)
-        return reply
+        return self._dialect.replies.get(reply, reply)
+
+
+class _Remembering:
+    """An authority that remembers for whom it was asked last, so that the log has the user when it fails."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authcid = ""
+        self._authority = authority
+
+    def find(self, authcid: str) -> Account | None:
+        """Remember the user and ask."""
+        self.authcid = authcid
+        return self._authority.find(authcid)
+
+    def judge(self, proof: Proof) -> Judgement:
+        """Remember the user and ask."""
+        self.authcid = proof.authcid
+        return self._authority.judge(proof)
+
+
+def _nobody(_authcid: str) -> None:
+    """Find nobody."""
 
 
 class ClientExchange:
@@ -305,9 +197,11 @@ class ClientExchange:
     Args:
         mechanism: Name in any case.
         authcid: Who the client is.
-        passwd: Its password.
+        passwd: Its password; for XOAUTH2 its bearer token.
         authzid: Whom it wants to act for (PLAIN).
         sends_initial_response: Whether it puts its first message behind AUTH; None for the mechanism's habit.
+        host: Name of the server, "" for what its challenge says (DIGEST-MD5).
+        nonce: The client's nonce, "" to have one drawn (DIGEST-MD5, SCRAM).
 
     Attributes:
         mechanism: Name as registered.
@@ -330,6 +224,8 @@ class ClientExchange:
         passwd: str,
         authzid: str = "",
         sends_initial_response: bool | None = None,
+        host: str = "",
+        nonce: str = "",
     ) -> None:
         row = find_mechanism(mechanism)
         if row is None:
@@ -340,7 +236,8 @@ class ClientExchange:
         self.reason = ""
         wish = sends_initial_response
         self._sends_initial_response = row.is_client_first if wish is None else wish
-        self._steps = iter(row.steps(Credentials(authcid=authcid, passwd=passwd, authzid=authzid)))
+        credentials = Credentials(authcid=authcid, passwd=passwd, authzid=authzid, host=host, nonce=nonce)
+        self._steps = iter(row.steps(credentials))
 
     def start(self) -> str | None:
         """Return the initial response in Base64, or None when the client waits for the server.
@@ -368,5 +265,6 @@ class ClientExchange:
         try:
             return framing.encode_base64(step(framing.decode_base64(framing.strip_line_end(text).strip(b" "))))
         except SaslError as error:
+            self._steps = iter(())  # whoever cancelled has nothing more to say
             self.reason = f"a malformed challenge: {error}"
             return framing.CANCEL.decode("ascii")

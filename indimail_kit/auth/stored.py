@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Protocol
 
-from indimail_kit.errors import MissingPartError
+from indimail_kit.auth import crypt3
 
 NO_RELAY: Final = 0x20
 """Bit of pw_gid: may log in, but mail to other hosts is refused. Source: indimail.h."""
@@ -140,18 +140,26 @@ class Account:
         """Say whether the user may log in to SMTP."""
         return not self.pw_gid & NO_SMTP
 
+    @property
+    def form(self) -> StoredForm:
+        """Return how the password is kept; keys in the column scram count when there is no clear password."""
+        form = decode_pw_passwd(self.pw_passwd).form
+        return StoredForm.SCRAM if self.scram and form is StoredForm.CRYPT else form
+
     def has_passwd(self, passwd: str) -> bool:
-        """Say whether this is the user's password; a constant-time comparison with the clear one.
+        """Say whether this is the user's password, in the same time whatever is stored.
+
+        As in vchkpass the crypt(3) hash decides where there is one, else the clear password.
 
         Raises:
-            MissingPartError: Only a crypt(3) hash is kept.
+            AccountError: The stored hash is none of crypt(3)'s.
+            MissingPartError: libpass is missing, or cannot do this kind of hash.
         """
         stored = decode_pw_passwd(self.pw_passwd)
-        if stored.clear is not None:
-            return hmac.compare_digest(_octets(stored.clear), _octets(passwd)) and stored.clear != ""
-        if stored.crypted:
-            raise MissingPartError("a crypt(3) library", "Store the password again with `accounts passwd`.")
-        return False
+        clear = stored.clear or ""
+        is_clear_right = hmac.compare_digest(_octets(clear), _octets(passwd)) and clear != ""
+        is_hash_right = crypt3.check_hash(passwd, stored.crypted)
+        return is_hash_right if stored.crypted else is_clear_right
 
     def as_row(self) -> dict[str, object]:
         """Return what may be shown of the account: everything but the secrets."""
@@ -163,8 +171,14 @@ class Account:
             "pw_gecos": self.pw_gecos,
             "pw_dir": self.pw_dir,
             "pw_shell": self.pw_shell,
-            "stored_form": decode_pw_passwd(self.pw_passwd).form.value,
+            "stored_form": self.form.value,
+            "can_relay": self.can_relay,
+            "can_smtp": self.can_smtp,
         }
+
+
+NOBODY: Final = Account(address="", pw_passwd="{CRAM}nobody has this password,")  # noqa: S106 - it opens nothing
+"""Stands for an unknown user, so that the comparison is made all the same; what it says does not count."""
 
 
 class Proof(Protocol):
@@ -175,7 +189,22 @@ class Proof(Protocol):
         """Return the user that the client says it is."""
 
     def matches(self, account: Account) -> bool:
-        """Say whether the proof is right for this account."""
+        """Say whether the proof is right for this account.
+
+        Raises:
+            AccountError: What is stored cannot be read.
+            MissingPartError: Something is missing here that the comparison needs.
+        """
+
+    def answer(self, account: Account) -> bytes:
+        """Return what proves to the client that the server knows the password too, b"" where there is nothing."""
+
+    def fd3_fields(self) -> tuple[bytes, bytes]:
+        """Return the second and third field for a checkpassword module.
+
+        Raises:
+            MissingPartError: No module can judge this proof.
+        """
 
 
 def _octets(text: str) -> bytes:

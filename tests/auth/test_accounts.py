@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indimail_kit.auth.accounts import UserTable, split_address
-from indimail_kit.auth.stored import NO_RELAY, Account
+from indimail_kit.auth.stored import NO_RELAY, Account, StoredForm
 from indimail_kit.errors import AccountError, MissingPartError
 
 SMALL_LAYOUT = [
@@ -55,10 +55,20 @@ def test_tables_have_the_columns_of_the_small_layout(table: UserTable, tmp_path:
 
 
 def test_seeds_user_is_stored_in_the_cram_form(table: UserTable, tmp_path: Path) -> None:
-    """``vpasswd -e postmaster@example.com pass``: name and domain apart, {CRAM}pass, with an empty crypt half."""
+    """``vpasswd -e postmaster@example.com pass``: name and domain apart, {CRAM}pass, and its crypt(3) hash."""
     table.add("postmaster@example.com", "pass")
     stored = rows(tmp_path / "users.db", "SELECT pw_name, pw_domain, pw_passwd, pw_shell FROM indimail")
-    assert stored == [("postmaster", "example.com", "{CRAM}pass,", "NOQUOTA")]
+    (name, domain, pw_passwd, pw_shell) = stored[0]
+    clear, _comma, crypted = pw_passwd.partition(",")
+    checked = subprocess.run(
+        ["openssl", "passwd", "-6", "-salt", crypted.split("$")[2], "-stdin"],
+        input="pass",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (name, domain, clear, pw_shell) == ("postmaster", "example.com", "{CRAM}pass", "NOQUOTA")
+    assert crypted == checked.stdout.strip()
 
 
 def test_database_file_is_private(table: UserTable, tmp_path: Path) -> None:
@@ -71,7 +81,8 @@ def test_account_that_was_added_is_found_in_any_case(table: UserTable) -> None:
     added = table.add("Ann@Example.com", "pass", pw_gecos="Ann Example", pw_dir="/mail/ann", pw_uid=1, pw_gid=NO_RELAY)
     expected = Account(
         address="ann@example.com",
-        pw_passwd="{CRAM}pass,",
+        pw_passwd=added.pw_passwd,
+        scram=added.scram,
         pw_uid=1,
         pw_gid=NO_RELAY,
         pw_gecos="Ann Example",
@@ -338,3 +349,27 @@ def test_room_is_imported_without_sqlalchemy() -> None:
     program = "import sys, indimail_kit.auth; print('sqlalchemy' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
     assert printed == "False\n"
+
+
+@pytest.mark.parametrize("form", [StoredForm.LOCKED, StoredForm.CLEAR])
+def test_form_that_stores_nothing_is_refused(table: UserTable, form: StoredForm) -> None:
+    """A password is stored in one of three forms."""
+    with pytest.raises(AccountError, match="stored form"):
+        table.add("ann@example.com", "pass", form=form)
+
+
+@pytest.mark.parametrize(
+    ("passwd", "scheme"), [("x" * 15, "$6$"), ("x" * 16, "$5$"), ("x" * 58, "$5$"), ("x" * 59, "")]
+)
+def test_hash_fits_beside_the_clear_password(table: UserTable, passwd: str, scheme: str) -> None:
+    """The strongest hash for which the column has room stands behind the clear password."""
+    crypted = table.add("ann@example.com", passwd).pw_passwd.rpartition(",")[2]
+    assert (crypted[:3], table.get("ann@example.com").has_passwd(passwd)) == (scheme, True)
+
+
+@pytest.mark.parametrize(("form", "is_taken"), [(StoredForm.CRAM, True), (StoredForm.SCRAM, False)])
+def test_password_that_saslprep_forbids_has_no_keys(table: UserTable, form: StoredForm, *, is_taken: bool) -> None:
+    """An unassigned character is fine for CRAM; where keys alone would be kept, it is refused unseen."""
+    passwd = "pass\U0001f979"
+    with nullcontext() if is_taken else pytest.raises(AccountError, match="SCRAM"):
+        assert table.add("ann@example.com", passwd, form=form).scram == ""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from indimail_kit.auth import cram, framing, login, plain
+from indimail_kit.auth import cram, crypt3, digest_md5, framing, login, plain, scram, xoauth2
 from indimail_kit.auth.accounts import UserTable
+from indimail_kit.auth.authority import Judgement, TableAuthority
+from indimail_kit.auth.checkpassword import ModuleAnswer, decode_fields, judge_fields, make_fields
+from indimail_kit.auth.checkpassword_run import run_module
 from indimail_kit.auth.cram import CramProof, CramResponse
 from indimail_kit.auth.login import LoginMessages
 from indimail_kit.auth.mechanisms import MECHANISMS, Credentials
@@ -23,13 +27,23 @@ CANARY = "zitronenfalter"
 OCTETS = CANARY.encode()
 B64 = base64.b64encode(OCTETS)
 PLAIN_B64 = base64.b64encode(b"\0tim\0" + OCTETS)
-FORMS = (CANARY, B64.decode(), B64.decode().rstrip("=")[:-1], PLAIN_B64.decode()[8:-4], OCTETS.hex())
+MD5 = hashlib.md5(OCTETS, usedforsecurity=False).hexdigest()
+FORMS = (CANARY, MD5, B64.decode(), B64.decode().rstrip("=")[:-1], PLAIN_B64.decode()[8:-4], OCTETS.hex())
 ACCOUNT = Account(address="tim@example.com", pw_passwd=f"{{CRAM}}{CANARY},", scram=CANARY)
 
 
-def exchange(mechanism: str, *lines: bytes, initial_response: bytes | None = None) -> ServerExchange:
+DIGEST = b'realm="r",nonce="n",algorithm=md5-sess'
+CREDENTIALS = Credentials(authcid="tim", passwd=CANARY)
+AVAILABLE = {name: row for name, row in MECHANISMS.items() if row.is_available}
+
+
+def exchange(
+    mechanism: str, *lines: bytes, initial_response: bytes | None = None, indimail_bugs: bool = False
+) -> ServerExchange:
     """Return a server's exchange after these lines."""
-    server = ServerExchange(mechanism, lookup=lambda _authcid: ACCOUNT, initial_response=initial_response)
+    server = ServerExchange(
+        mechanism, lookup=lambda _authcid: ACCOUNT, initial_response=initial_response, indimail_bugs=indimail_bugs
+    )
     server.start()
     for line in lines:
         server.feed(line)
@@ -60,6 +74,17 @@ OBJECTS: dict[str, object] = {
     "AuthResult, accepted": exchange("PLAIN", initial_response=PLAIN_B64).result,
     "AuthResult, malformed": exchange("LOGIN", b"dGlt", b"!" + B64).result,
     "AuthResult, mechanism forgotten": exchange(B64.decode()).result,
+    "XOauth2Message": xoauth2.XOauth2Message(authcid="tim", token=CANARY),
+    "ScramKeys": scram.make_keys(CANARY),
+    "DigestResponse": digest_md5.respond(DIGEST, authcid="tim", passwd=CANARY),
+    "ScramClient": scram.ScramClient(authcid="tim", passwd=CANARY, hash_name="sha256"),
+    "Fields": make_fields(b"tim", OCTETS, OCTETS, method=1),
+    "Verdict": judge_fields(make_fields(b"tim", OCTETS, method=1), TableAuthority(lambda _authcid: ACCOUNT)),
+    "ModuleAnswer": ModuleAnswer(0, OCTETS),
+    "Judgement": Judgement("tim", server_proof=OCTETS),
+    **{f"client steps, {name}": row.steps(CREDENTIALS) for name, row in AVAILABLE.items()},
+    "ServerExchange, bugs": exchange("PLAIN", initial_response=PLAIN_B64, indimail_bugs=True),
+    "AuthResult, bugs": exchange("LOGIN", b"dGlt", b"!" + B64, indimail_bugs=True).result,
     "ClientExchange": ClientExchange("PLAIN", authcid="tim", passwd=CANARY),
     "ClientExchange, begun": begun(ClientExchange("CRAM-MD5", authcid="tim", passwd=CANARY)).__dict__,
 }
@@ -116,6 +141,21 @@ FAULTS: dict[str, Callable[[], object]] = {
     "CRAM, bad challenge": lambda: cram.respond(B64.decode() + "!", authcid="tim", passwd=CANARY),
     "client, unknown mechanism": lambda: ClientExchange(B64.decode(), authcid="tim", passwd=CANARY),
     "reply line": lambda: parse_reply(OCTETS),
+    "XOAUTH2, cut": lambda: xoauth2.decode(b"user=tim\x01auth=Bearer " + OCTETS),
+    "XOAUTH2, blank": lambda: xoauth2.encode(authcid="tim", token=CANARY + " "),
+    "DIGEST, no directives": lambda: digest_md5.decode_response(OCTETS),
+    "DIGEST, not UTF-8": lambda: digest_md5.decode_response(b"charset=utf-8,username=" + OCTETS + b'"\xff"'),
+    "DIGEST, surrogate": lambda: digest_md5.respond(DIGEST, authcid="tim", passwd=CANARY + "\ud800"),
+    "SCRAM, client-first": lambda: scram.decode_client_first(OCTETS),
+    "SCRAM, forbidden": lambda: scram.make_keys(CANARY + "\u0007"),
+    "SCRAM, client": lambda: scram.ScramClient(authcid="tim", passwd=CANARY + "\u0007", hash_name="sha256"),
+    "SCRAM, stored keys": lambda: scram.decode_keys("{SCRAM-SHA-256}" + CANARY),
+    "crypt, NUL": lambda: crypt3.make_hash(CANARY + "\0"),
+    "crypt, salt": lambda: crypt3.make_hash(CANARY, salt="a$b"),
+    "crypt, no hash": lambda: crypt3.check_hash(CANARY, CANARY),
+    "fd 3, one field": lambda: decode_fields(OCTETS),
+    "fd 3, too long": lambda: make_fields(b"tim", OCTETS * 50).encode(),
+    "module that is not there": lambda: run_module(["/no/such/module"], OCTETS),
     "crypt only": lambda: Account(address="a@b", pw_passwd=f"$6${CANARY}").has_passwd(CANARY),
     "add twice": add_twice,
     "add without a table": add_without_table,

@@ -27,7 +27,11 @@ from indimail_kit.errors import SaslError
 
 Lookup = Callable[[str], Account | None]
 CHALLENGE = b"<20137.1267585100@indimail.org>"
-AVAILABLE = [name for name, row in MECHANISMS.items() if row.is_available]
+AVAILABLE = [name for name, row in MECHANISMS.items() if row.is_available and name != "XOAUTH2"]
+"""Those with which somebody can log in here."""
+
+ONE_MESSAGE = [name for name in AVAILABLE if name in {"LOGIN", "PLAIN"} or name.startswith("CRAM-")]
+"""Those whose server proves nothing in return."""
 
 
 def b64(text: str) -> bytes:
@@ -92,7 +96,7 @@ def test_every_refusal_looks_the_same_to_the_client(
     )
 
 
-@pytest.mark.parametrize("mechanism", AVAILABLE)
+@pytest.mark.parametrize("mechanism", ONE_MESSAGE)
 def test_unknown_user_costs_the_same_comparison(mechanism: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a user who is not there a password is compared or a digest computed all the same (user enumeration)."""
     made: list[str] = []
@@ -162,7 +166,7 @@ def test_digest_of_the_empty_password_opens_nothing(mechanism: str, pw_passwd: s
     assert server.feed(b64(f"tim {digest}")).code == 535
 
 
-@pytest.mark.parametrize("mechanism", ["GSSAPI", "", "SCRAM-SHA-1"])
+@pytest.mark.parametrize("mechanism", ["GSSAPI", "", "SCRAM-SHA-512"])
 def test_unknown_mechanism_is_504(lookup: Lookup, mechanism: str) -> None:
     """A mechanism that is not in the table is refused, and what was asked for is not kept: it may be a secret."""
     server = ServerExchange(mechanism, lookup=lookup)

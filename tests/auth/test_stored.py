@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indimail_kit.auth import stored as stored_module
 from indimail_kit.auth.stored import (
     NO_RELAY,
     NO_SMTP,
@@ -83,11 +84,47 @@ def test_password_is_compared_with_the_clear_one(pw_passwd: str, passwd: str, *,
     assert Account(address="a@example.com", pw_passwd=pw_passwd).has_passwd(passwd) is is_right
 
 
-@pytest.mark.parametrize("pw_passwd", [CRYPT, f"{SCRAM},{CRYPT}"])
-def test_hash_alone_is_no_verdict(pw_passwd: str) -> None:
-    """Where only a crypt hash is kept, nothing is decided: a part is missing, and what to do is said."""
+@pytest.mark.parametrize(("passwd", "is_right"), [("pass", True), ("Pass", False), ("", False)])
+@pytest.mark.parametrize("pw_passwd", [CRYPT, f"{SCRAM},{CRYPT}", f"{{CRAM}}other,{CRYPT}"])
+def test_hash_decides_where_there_is_one(pw_passwd: str, passwd: str, *, is_right: bool) -> None:
+    """As in vchkpass the crypt(3) half decides; the examples of get_scram_secrets.c are hashes of "pass"."""
+    assert Account(address="a@example.com", pw_passwd=pw_passwd).has_passwd(passwd) is is_right
+
+
+def test_hash_of_another_kind_is_no_verdict() -> None:
+    """A hash that cannot be computed here decides nothing: a part is missing, and what to do is said."""
     with pytest.raises(MissingPartError, match="accounts passwd"):
-        Account(address="a@example.com", pw_passwd=pw_passwd).has_passwd("pass")
+        Account(address="a@example.com", pw_passwd="$y$j9T$salt$hash").has_passwd("pass")
+
+
+@pytest.mark.parametrize("pw_passwd", ["{CRAM}pass,", f"{{CRAM}}pass,{CRYPT}", CRYPT, "pass", "*", "", SCRAM])
+def test_same_work_whatever_is_stored(pw_passwd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One hash is computed for every account, also where none is kept: time does not tell them apart."""
+    made: list[str] = []
+    real = stored_module.crypt3.check_hash
+
+    def check_hash(passwd: str, crypted: str) -> bool:
+        made.append(crypted)
+        return real(passwd, crypted)
+
+    monkeypatch.setattr(stored_module.crypt3, "check_hash", check_hash)
+    Account(address="a@example.com", pw_passwd=pw_passwd).has_passwd("x")
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("pw_passwd", "scram", "form"),
+    [
+        ("{CRAM}pass,", SCRAM, StoredForm.CRAM),
+        (CRYPT, SCRAM, StoredForm.SCRAM),
+        (CRYPT, "", StoredForm.CRYPT),
+        (SCRAM, "", StoredForm.SCRAM),
+        ("*", "", StoredForm.LOCKED),
+    ],
+)
+def test_form_looks_at_both_columns(pw_passwd: str, scram: str, form: StoredForm) -> None:
+    """Keys in the column scram beside a hash are the SCRAM form."""
+    assert Account(address="a@example.com", pw_passwd=pw_passwd, scram=scram).form is form
 
 
 def test_scram_keys_alone_open_nothing() -> None:

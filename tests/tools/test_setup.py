@@ -218,16 +218,16 @@ def test_other_systems_go_on_without_packages(house: House) -> None:
     ended = house.setup("test")
 
     assert ended.returncode == 0
-    assert "not installed: swaks curl git" in ended.stdout
+    assert "not installed: swaks curl git msmtp" in ended.stdout
     assert "this system has no apt-get" in ended.stdout
 
 
 def test_ci_does_without_nothing(house: House) -> None:
     """With CI=true a missing part is an error that names it."""
-    ended = house.setup("test", CI="true")
+    ended = house.setup("test", CI="true", SBIN="/nonexistent")
 
     assert ended.returncode == 3
-    assert "swaks curl git chromium" in ended.stderr
+    assert "clamd clamdscan swaks curl git msmtp mariadbd chromium" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -268,13 +268,14 @@ def test_missing_programs_come_from_the_distribution(house: House, user: str, pr
     house.add("sudo", f'[ "$2" = true ] || {WRITES_DOWN}shift\n"$@"\n')
     house.add("apt-cache", 'echo "  Candidate: 130.0-1~deb"\n')
 
-    house.setup("test")
+    house.setup("test", SBIN="/nonexistent")
     calls = [call for call in house.calls() if call.startswith(("apt-get", "sudo"))]
 
-    wanted = "apt-get " + APT_OPTIONS + " swaks curl git"
+    wanted = "apt-get " + APT_OPTIONS + " swaks curl git msmtp"
     assert calls.count("apt-get -qq update") == 1
     assert wanted in calls
     assert f"apt-get {APT_OPTIONS} chromium" in calls
+    assert f"apt-get {APT_OPTIONS} mariadb-server" in calls
     before = calls[: calls.index(wanted)]
     assert [call for call in before if call.startswith("sudo") and "swaks" in call] == [
         f"{words} env DEBIAN_FRONTEND=noninteractive {wanted}" for words in prefix
