@@ -41,7 +41,10 @@ class RawClient:
 
     def is_hung_up(self) -> bool:
         """Say whether the server has closed the connection and left nothing unread."""
-        return self._reader.read(1) == b""
+        try:
+            return self._reader.read(1) == b""
+        except ConnectionResetError:  # something of ours was unread when the server hung up
+            return True
 
     def close(self) -> None:
         """Close the connection."""

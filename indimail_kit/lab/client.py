@@ -11,9 +11,13 @@ import socket
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit.auth.smtp_auth import ClientExchange
+from indimail_kit.lab.places import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+SERVER_HOST: Final = HOST
+"""Name of the server in a DIGEST-MD5 answer (digest-uri smtp/HOST)."""
 
 CLIENT_HOST: Final = "client.example.com"
 """What the client calls itself in EHLO."""
@@ -115,7 +119,7 @@ def _log_in(
     client: smtplib.SMTP, mechanism: str, authcid: str, passwd: str, on_reply: Callable[[str, str], None]
 ) -> bool:
     """Play the client's side of AUTH; return whether it goes on."""
-    exchange = ClientExchange(mechanism, authcid=authcid, passwd=passwd)
+    exchange = ClientExchange(mechanism, authcid=authcid, passwd=passwd, host=SERVER_HOST)
     initial = exchange.start()
     code, text = client.docmd("AUTH", mechanism if initial is None else f"{mechanism} {initial}")
     while code == 334:

@@ -33,7 +33,7 @@ from indimail_kit.logs.log import Log, read
 from indimail_kit.mailqueue.enqueue import SAFE, SyncPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from indimail_kit.lab.journey import Journey, Station
 
@@ -64,6 +64,8 @@ class Lab:
         limits: SmtpdLimits | None = None,
         challenge: bytes | None = None,
         starttls: bool = False,
+        indimail_bugs: bool = False,
+        checkpassword: Sequence[str] = (),
     ) -> None:
         """Prepare a lab; nothing is started or written before `start`.
 
@@ -78,6 +80,8 @@ class Lab:
             limits: What one client may use.
             challenge: CRAM challenge to replay, for example the seed's; None for a fresh one each time.
             starttls: Offer STARTTLS with a certificate of the lab's own.
+            indimail_bugs: Give AUTH the real program's known faults (a second 454 after 501 …), for conformance.
+            checkpassword: Let a checkpassword module decide who logs in: its argument vector.
         """
         self.seed = seed
         self.journeys: list[Journey] = []
@@ -92,6 +96,8 @@ class Lab:
             limits=limits or SmtpdLimits(),
             challenge=challenge,
             starttls=starttls,
+            indimail_bugs=indimail_bugs,
+            checkpassword=tuple(checkpassword),
             rng=rng,
             next_pid=itertools.count(os.getpid()).__next__,
         )

@@ -51,6 +51,8 @@ class Settings:
         limits: What one client may use.
         challenge: CRAM challenge to replay, or None.
         starttls: Whether STARTTLS is on offer.
+        indimail_bugs: Whether AUTH has the real program's known faults.
+        checkpassword: A checkpassword module's argument vector, or empty for the user table.
         rng: Source of the choice of queue.
         next_pid: Gives process numbers.
     """
@@ -63,6 +65,8 @@ class Settings:
     limits: SmtpdLimits
     challenge: bytes | None = field(repr=False)
     starttls: bool
+    indimail_bugs: bool
+    checkpassword: tuple[str, ...]
     rng: random.Random = field(repr=False)
     next_pid: Callable[[], int] = field(repr=False)
 
@@ -117,11 +121,13 @@ def start_parts(
         limits=settings.limits,
         penalty_s=settings.penalty_s,
         tls=server_context(make_certificate(places.control, host=HOST)) if settings.starttls else None,
+        indimail_bugs=settings.indimail_bugs,
+        checkpassword=settings.checkpassword,
     )
     stack.callback(service.close)
     if settings.challenge is not None:
         challenge = settings.challenge
-        service.challenge_source = lambda: challenge
+        service.challenge_source = lambda mechanism: challenge if mechanism.startswith("CRAM-") else None
     server = SmtpServer(service, port=settings.port)
     server.start()
     stack.callback(server.stop)

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit import exitcodes
-from indimail_kit.auth.mechanisms import MECHANISMS, available_mechanisms, find_mechanism
+from indimail_kit.auth.checkpassword_run import ModuleAuthority
+from indimail_kit.auth.mechanisms import available_mechanisms, must_be_encrypted, offered_mechanisms
 from indimail_kit.auth.smtp_auth import ServerExchange
 from indimail_kit.control.envdir import read_envdir
 from indimail_kit.control.tcprules import parse_rules
@@ -37,7 +38,7 @@ from indimail_kit.qhpsi.scanning import ScanReport, scan_message
 if TYPE_CHECKING:
     import random
     import ssl
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from indimail_kit.auth.accounts import UserTable
     from indimail_kit.logs.writer import LogWriter
@@ -63,8 +64,10 @@ class LabService:
         has_auth: Whether there is a user table to log in with.
         mechanisms: The SASL mechanisms that the lab has.
         tls: Settings of STARTTLS, or None.
+        indimail_bugs: Whether AUTH has the real program's known faults, for conformance.
+        checkpassword: A checkpassword module that decides instead of the user table, as argument vector; or empty.
         sync: What is made durable before 250.
-        challenge_source: Gives the CRAM challenge, or None for a fresh one from `secrets`.
+        challenge_source: Mechanism -> challenge to replay; None, or a result of None, for a fresh one from `secrets`.
         faults: Exceptions that no rule foresees; each is a bug of ours.
         in_flight: (queue, message number) -> session of a mail that waits in the queue.
     """
@@ -86,6 +89,8 @@ class LabService:
         limits: SmtpdLimits,
         penalty_s: float,
         tls: ssl.SSLContext | None = None,
+        indimail_bugs: bool = False,
+        checkpassword: Sequence[str] = (),
     ) -> None:
         self.greeting = f"{host} ESMTP"
         self.host = host
@@ -95,7 +100,9 @@ class LabService:
         self.has_auth = True
         self.tls = tls
         self.sync = sync
-        self.challenge_source: Callable[[], bytes] | None = None
+        self.indimail_bugs = indimail_bugs
+        self.checkpassword = tuple(checkpassword)
+        self.challenge_source: Callable[[str], bytes | None] | None = None
         self.faults: list[Exception] = []
         self.in_flight: dict[tuple[str, int], SessionRecord] = {}
         self._directory = directory
@@ -187,18 +194,12 @@ class LabService:
             smtpd.c smtp_ehlo(). A hidden mechanism still works, as in the real program; SECURE_AUTH really refuses.
         """
         environment = record.applied.environment if record.applied is not None else {}
-        rows = [MECHANISMS[name] for name in self.mechanisms]
-        return tuple(
-            row.name
-            for row in rows
-            if row.disable_variable not in environment and (is_encrypted or not self.needs_encryption(record, row.name))
-        )
+        return offered_mechanisms(environment, has_tls=is_encrypted)
 
     def needs_encryption(self, record: SessionRecord, mechanism: str) -> bool:
         """Say whether SECURE_AUTH keeps a mechanism for encrypted sessions: those that put the secret on the wire."""
         environment = record.applied.environment if record.applied is not None else {}
-        row = find_mechanism(mechanism)
-        return "SECURE_AUTH" in environment and row is not None and row.is_secret_on_wire
+        return must_be_encrypted(mechanism, environment, has_tls=False)
 
     def penalty_for(self, record: SessionRecord) -> float:
         """Return the pause after a wrong password (unit: s): PENALTY if it is a number, else the lab's own."""
@@ -209,9 +210,17 @@ class LabService:
         """Return the server's side of an exchange against the user table."""
         if mechanism.upper() not in self.mechanisms:
             return None
-        challenge = self.challenge_source() if self.challenge_source is not None else None
+        name = mechanism.upper()
+        challenge = self.challenge_source(name) if self.challenge_source is not None else None
+        module = self.checkpassword
         return ServerExchange(
-            mechanism, lookup=self._accounts.get, challenge=challenge, host=self.host, unix_s=self._clock() // 10**9
+            name,
+            lookup=self._accounts.get,
+            authority=ModuleAuthority(module, mechanism=name, lookup=self._accounts.get) if module else None,
+            challenge=challenge,
+            host=self.host,
+            unix_s=self._clock() // 10**9,
+            indimail_bugs=self.indimail_bugs,
         )
 
     def is_local(self, address: bytes) -> bool:

@@ -169,21 +169,27 @@ class QmailSmtpd(WireSession):
             return
         mechanism = exchange.mechanism
         record.emit(self._clock(), "auth_start", mechanism)
-        answer = exchange.start(command.initial_response)
+        # A user table, a hash and above all a checkpassword module take their time; other sessions go on meanwhile.
+        answer = await asyncio.to_thread(exchange.start, command.initial_response)
         while not isinstance(answer, Reply):
             await self._say(answer.line)
-            answer = exchange.feed(await self._line(self.service.limits.auth_bytes))
+            line = await self._line(self.service.limits.auth_bytes)
+            answer = await asyncio.to_thread(exchange.feed, line)
         result = exchange.result
         if result is not None and result.ok:
             self.authcid, self.mechanism, self.can_relay = result.authcid, mechanism, result.can_relay
         else:
             self._auth_failures += 1
             authcid = result.authcid if result is not None else ""
-            self.service.log.auth_failure(record, authcid=authcid, is_wrong=answer.code == 535)
-            if answer.code == 535:
+            is_wrong = 535 in (answer.code, *(reply.code for reply in answer.more))
+            self.service.log.auth_failure(record, authcid=authcid, is_wrong=is_wrong)
+            if is_wrong:
                 await asyncio.sleep(self.service.penalty_for(record))
         record.emit(self._clock(), "auth", (mechanism, answer, result))
-        await self._say(answer.line)
+        for text in answer.lines:
+            await self._say(text)
+        if answer.hangs_up:
+            raise HangUp
         if self._auth_failures >= self.service.limits.auth_tries:
             await self._say("421 sorry, too many failed logins (#4.7.0)")
             raise HangUp

@@ -30,7 +30,7 @@ def test_ehlo_offers_what_the_server_can_do(lab: Lab, connect: Callable) -> None
     client.send(b"EHLO client.test\r\n")
     lines = client.replies()
     assert lines[0] == "250-mx.example.com ESMTP"
-    assert lines[1].startswith("250-AUTH LOGIN PLAIN CRAM-MD5")
+    assert lines[1].startswith("250-AUTH LOGIN PLAIN XOAUTH2 CRAM-MD5")
     assert lines[2:] == ["250-PIPELINING", "250-8BITMIME", "250-SIZE 10485760", "250-ETRN", "250 HELP"]
 
 
