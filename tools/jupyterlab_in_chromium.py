@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM: Final = Path("/usr/bin/chromium")
-"""The distribution's Chromium; the one that playwright would download cannot be had everywhere."""
-
 _CHROMIUM_ARGS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -40,6 +37,7 @@ _CHROMIUM_ARGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+_FIND_CHROMIUM: Final = Path(__file__).with_name("find-chromium")
 _START_S: Final = 60.0
 _STOP_S: Final = 40.0
 _STEP_MS: Final = 20_000
@@ -111,6 +109,18 @@ class OpenNotebook:
 def _evaluate(page: Page, call: str, *, what: str) -> None:
     """Await a call in the page; an error, not a wait for ever, when it does not come back."""
     page.evaluate(_LIMITED % {"what": what, "limit": _LONG_MS, "call": call})
+
+
+def find_chromium() -> Path:
+    """Return the distribution's Chromium; the one that playwright would download cannot be had everywhere.
+
+    Raises:
+        FileNotFoundError: There is none that can be driven; the text says why.
+    """
+    found = subprocess.run([_FIND_CHROMIUM], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        raise FileNotFoundError(found.stderr.strip())
+    return Path(found.stdout.strip())
 
 
 def _is_local(address: str) -> bool:
@@ -233,6 +243,8 @@ def _jupyter(root: Path, home: Path, token: str) -> Iterator[str]:
         "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True",
         f"--LabApp.app_settings_dir={home / 'app-settings'}",
+        # An owner that is killed cannot stop it: then it ends by itself.
+        "--ServerApp.shutdown_no_activity_timeout=300", "--MappingKernelManager.cull_idle_timeout=600",
     ]  # fmt: skip
     log = home / "jupyter.log"
     address = f"http://127.0.0.1:{port}"
@@ -263,7 +275,7 @@ def jupyter_in_chromium(root: Path) -> Iterator[JupyterInChromium]:
     try:
         with _jupyter(root, home, token) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=str(CHROMIUM), headless=True, args=list(_CHROMIUM_ARGS)
+                executable_path=str(find_chromium()), headless=True, args=list(_CHROMIUM_ARGS)
             )
             try:
                 yield JupyterInChromium(root, home, address, token, browser)

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from jupyterlab_in_chromium import OpenNotebook
 
 NOTEBOOK: Final = "notebooks/00_start_here.ipynb"
-WIDTH: Final = 1200
-HEIGHT: Final = 1010
-SCALE: Final = 1.5
+WINDOW: Final = {"width": 1200, "height": 1010, "scale": 1.5}
+"""Size of the window (unit: CSS pixels), and device pixels of one CSS pixel."""
 
 
 def take_journey(notebook: OpenNotebook, path: Path) -> str:
@@ -49,7 +48,7 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     with (
         jupyter_in_chromium(ROOT) as jupyter,
-        jupyter.open(NOTEBOOK, width=WIDTH, height=HEIGHT, scale=SCALE) as notebook,
+        jupyter.open(NOTEBOOK, **WINDOW) as notebook,
     ):
         notebook.close_left_area()
         notebook.run_all()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.auth.redact import redact
@@ -18,6 +19,7 @@ from indimail_kit.qhpsi.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from indimail_kit.auth.transcript import WireChunk
     from indimail_kit.delivery.send import SendEvent
@@ -75,7 +77,7 @@ class Follower:
         self.is_over = threading.Event()
         self._lock = threading.RLock()
         self._clock = clock
-        self._commands = commands
+        self._commands = dict(commands)
         self._on_station = on_station
         self._started_ns = clock()
         self._record: SessionRecord | None = None
@@ -113,6 +115,10 @@ class Follower:
             self._journey = replace(self._journey, smtp_reply=reply)
             if not reply.startswith("2"):
                 self._refused(stage, reply)
+            elif stage == "mail" and self._stations["auth"].state is StationState.WORKING:
+                self._set("auth", StationState.SKIPPED, summary="none", sentence="The client did not log in.")
+                self._set("rules", StationState.DONE)
+                self._set("mess", StationState.WORKING, sentence="The client sends the mail.")
             elif self._journey.message_number == 0 and stage == "data":
                 self._swallowed()
 
@@ -176,7 +182,8 @@ class Follower:
         if step.message_number and not self._journey.message_number and step.call in ("link", "unlink"):
             self._journey = replace(self._journey, queue=queue, message_number=step.message_number)
 
-    def _on_scan_start(self, _path: object) -> None:
+    def _on_scan_start(self, path: Path) -> None:
+        self._commands["scan"] = self._commands.get("scan", "").replace("%s", quote(str(path)))
         self._mess_done()
         self._set("scan", StationState.WORKING, sentence="The scanner reads the file.")
 

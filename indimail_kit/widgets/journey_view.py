@@ -150,12 +150,12 @@ class JourneyView(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.busy, self.form.send_button.description = False, "Send"
         if ended.result is not None:
             self.last_journey = ended.result
-        elif ended.error is not None:
+        else:
             self.rail.tone, self.sentence = "ik-bad", self._failure(ended.error)
         self.rail.shown = 0
         self._draw_table()
 
-    def _failure(self, error: BaseException) -> str:
+    def _failure(self, error: BaseException | None) -> str:
         start = "" if self.lab.is_running else "start the lab with lab.start(), then "
         what = f"{type(error).__name__}: {error}"
         return visible(f"The lab could not send this mail. {what}. What to do: {start}correct the form and press Send.")

@@ -75,7 +75,7 @@ def sentence(journey: Journey) -> str:
     """Return the journey as a few sentences: verdict, reply, where the mail is, how long it took."""
     found = f" ({journey.signature})" if journey.signature else ""
     return visible(
-        f"{verdict_sign(journey.verdict)}{found}. The server answered “{journey.smtp_reply}”. {outcome_text(journey)} "
+        f"{verdict_sign(journey.verdict)}{found} — the server answered “{journey.smtp_reply}”. {outcome_text(journey)} "
         f"All in {elapsed_text(journey.elapsed_ms) or 'no time'}."
     )
 
@@ -97,7 +97,8 @@ def rail_row(station: Station) -> dict[str, str]:
     index = STATION_KEYS.index(station.key)
     sign, state = station_sign(station), STATES[station.state]
     said = f"{state.word}, {sign.word if sign is not state else station.summary}".rstrip(", ")
-    elapsed = elapsed_text(station.elapsed_ms)
+    has_been_there = station.state not in (StationState.WAITING, StationState.SKIPPED)
+    elapsed = elapsed_text(station.elapsed_ms) if has_been_there else ""
     row = {
         "key": station.key,
         "number": NUMBERS[index],
@@ -160,6 +161,7 @@ def raw_html(raw: RawBlock, *, is_open: bool = False, has_buttons: bool = False)
     rest = len(raw.text) - len(shown)
     more = tag("p", f"… and {rest:,} more characters", cls="ik-more") if rest else EMPTY
     pre = tag("pre", _without_whole_eicar(shown), cls="ik-pre", tabindex="0", aria_label=raw.title)
+    pre = pre if shown else tag("p", "Nothing: it is empty.", cls="ik-more")
     body = (tag("summary", title, place), pre, more, _command(raw.command, has_buttons=has_buttons))
     return tag("details", *body, cls="ik-raw", open="") if is_open else tag("details", *body, cls="ik-raw")
 

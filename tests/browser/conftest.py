@@ -78,9 +78,10 @@ def in_thread(browser_thread: ThreadPoolExecutor) -> Callable[..., Any]:
 def jupyter(in_thread: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Give a JupyterLab in Chromium on a copy of the notebooks."""
     tool = load_tool("jupyterlab_in_chromium")
-    if not tool.CHROMIUM.exists():
-        missing = f"{tool.CHROMIUM} is missing: apt-get install chromium"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    try:
+        tool.find_chromium()
+    except FileNotFoundError as error:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(str(error))
     root = tmp_path_factory.mktemp("jupyter")
     shutil.copytree(ROOT / "notebooks", root / "notebooks")
     cells = [nbformat.v4.new_code_cell(source) for source in SMALL]
@@ -126,3 +127,11 @@ def small(open_notebook: Callable[..., Any]) -> Callable[..., Any]:
 def screenshots() -> ModuleType:
     """Give the tool that makes the pictures."""
     return load_tool("screenshots")
+
+
+@pytest.fixture
+def picture_folder(tmp_path: Path) -> Path:
+    """Give the folder for pictures; INDIMAIL_KIT_SCREENSHOTS names one that is kept."""
+    folder = Path(os.environ.get("INDIMAIL_KIT_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

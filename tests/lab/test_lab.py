@@ -114,6 +114,21 @@ def test_checkpassword_module_decides(make_lab: Callable[..., Lab], tmp_path: Pa
     assert lab.send(mechanism="PLAIN", passwd="pass").smtp_reply == "535 authorization failure (#5.7.8)"
 
 
+def test_mail_without_a_login_skips_auth_only(lab: Lab) -> None:
+    """Who does not log in may still send to our own domain; the station says that nobody logged in."""
+    journey = lab.send(mechanism="")
+    states = [station.state for station in journey.stations]
+    assert states == [StationState.SKIPPED] + [StationState.DONE] * 6
+    assert journey.station("auth").sentence == "The client did not log in."
+
+
+def test_command_of_the_scan_names_the_file(lab: Lab) -> None:
+    """What the station gives to copy is complete."""
+    command = lab.send().station("scan").raw[0].command
+    assert "%s" not in command
+    assert f"{lab.queue_base}/queue" in command
+
+
 def test_stopped_scanner_means_nothing_is_queued(make_lab: Callable[..., Lab]) -> None:
     """No scanner, no verdict, no 250: 451 and an empty queue; after a restart mail flows again."""
     lab = make_lab()

@@ -55,13 +55,13 @@ def test_hostile_text_reaches_the_sentence_visible(payloads, make_journey):
     [
         pytest.param(
             {"verdict": "CLEAN", "signature": "", "delivered_to": "bob@example.com Inbox", "folder": "Inbox"},
-            "CLEAN ✓. The server answered “250 ok 1795356723 qp 6543”. "
+            "CLEAN ✓ — the server answered “250 ok 1795356723 qp 6543”. "
             "It is in the folder Inbox of bob@example.com. All in 84 ms.",
             id="clean",
         ),
         pytest.param(
             {"signature": "Eicar", "delivered_to": "bob@example.com Quarantine"},
-            "INFECTED ✕ (Eicar). The server answered “250 ok 1795356723 qp 6543”. "
+            "INFECTED ✕ (Eicar) — the server answered “250 ok 1795356723 qp 6543”. "
             "It is in the folder Quarantine of bob@example.com. All in 84 ms.",
             id="infected and marked",
         ),
@@ -72,25 +72,25 @@ def test_hostile_text_reaches_the_sentence_visible(payloads, make_journey):
                 "delivered_to": "",
                 "folder": "",
             },
-            "INFECTED ✕ (plain). The server answered “554 qq message contains virus (#5.7.1)”. "
+            "INFECTED ✕ (plain) — the server answered “554 qq message contains virus (#5.7.1)”. "
             "Nothing was queued. All in 84 ms.",
             id="refused",
         ),
         pytest.param(
             {"message_number": 0, "delivered_to": "", "folder": ""},
-            "INFECTED ✕ (plain). The server answered “250 ok 1795356723 qp 6543”. "
+            "INFECTED ✕ (plain) — the server answered “250 ok 1795356723 qp 6543”. "
             "It was accepted and thrown away: nothing is in the queue. All in 84 ms.",
             id="swallowed",
         ),
         pytest.param(
             {"verdict": "CLEAN", "signature": "", "delivered_to": "bounce to ann@example.com", "folder": ""},
-            "CLEAN ✓. The server answered “250 ok 1795356723 qp 6543”. "
+            "CLEAN ✓ — the server answered “250 ok 1795356723 qp 6543”. "
             "It came back: a bounce to ann@example.com. All in 84 ms.",
             id="bounced",
         ),
         pytest.param(
             {"verdict": "", "signature": "", "delivered_to": "", "folder": ""},
-            "no scan –. The server answered “250 ok 1795356723 qp 6543”. It waits in queue2 as 660188. All in 84 ms.",
+            "no scan – — the server answered “250 ok 1795356723 qp 6543”. It waits in queue2 as 660188. All in 84 ms.",
             id="waiting",
         ),
     ],
@@ -227,3 +227,23 @@ def test_a_long_table_shows_the_newest(count, rows, caption, make_journey, parse
         rows + 1,
         True,
     )
+
+
+def test_an_empty_answer_says_so(parse):
+    """A scanner that said nothing has an empty answer; that is a sentence, not an empty box."""
+    assert parse(str(markup.raw_html(RawBlock("the scanner's own answer", "")))).text.endswith("Nothing: it is empty.")
+
+
+@pytest.mark.parametrize(
+    ("state", "time"),
+    [
+        (StationState.WAITING, ""),
+        (StationState.WORKING, "12 ms"),
+        (StationState.DONE, "12 ms"),
+        (StationState.FAILED, "12 ms"),
+        (StationState.SKIPPED, ""),
+    ],
+)
+def test_only_a_station_that_was_reached_has_a_time(state, time):
+    """A mail that never came to a station spent no time there."""
+    assert markup.rail_row(Station("todo", state, elapsed_ms=12.0))["time"] == time
