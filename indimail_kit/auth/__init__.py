@@ -13,6 +13,10 @@ and ``redact`` keep a dialogue and take its secrets out.
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
+from typing import Final
+
 from indimail_kit.auth import cram as cram
 from indimail_kit.auth import digest_md5 as digest_md5
 from indimail_kit.auth import framing as framing
@@ -34,6 +38,8 @@ from indimail_kit.auth.smtp_auth import Reply as Reply
 from indimail_kit.auth.smtp_auth import ServerExchange as ServerExchange
 from indimail_kit.auth.stored import Account as Account
 from indimail_kit.auth.transcript import WireChunk as WireChunk
+
+_LAZY: Final = ("annotate", "derivation", "eavesdrop")
 
 __all__ = [
     "MECHANISMS",
@@ -58,3 +64,10 @@ __all__ = [
     "transcript",
     "xoauth2",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the modules that are only sometimes wanted when they are first asked for."""
+    if name in _LAZY:
+        return importlib.import_module(f"indimail_kit.auth.{name}")
+    raise AttributeError(f"module 'indimail_kit.auth' has no attribute {name!r}")

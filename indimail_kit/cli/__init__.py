@@ -13,6 +13,9 @@ import sys
 import click
 
 from indimail_kit import __version__
+from indimail_kit.cli.accounts import accounts
+from indimail_kit.cli.auth import auth
+from indimail_kit.cli.checkpassword import checkpassword
 from indimail_kit.cli.doctor import doctor
 from indimail_kit.cli.lab import lab
 from indimail_kit.cli.notebook import notebook
@@ -47,5 +50,5 @@ def main() -> None:
     """See a mail server think: AUTH, virus scanning, queues and logs of IndiMail."""
 
 
-for _verb in (lab, scan, doctor, notebook):
+for _verb in (lab, auth, accounts, checkpassword, scan, doctor, notebook):
     main.add_command(_verb)

@@ -90,6 +90,37 @@ def test_swaks_with_the_test_virus_is_refused(lab: Lab, virus: Path) -> None:
     assert "554 qq message contains virus (#5.7.1)" in result.stdout
 
 
+def msmtp(lab: Lab, mechanism: str, password: str) -> subprocess.CompletedProcess[str]:
+    """Run msmtp as a person would; it is the client that knows SCRAM."""
+    return subprocess.run(
+        [
+            *(needs("msmtp"), "--file=/dev/null", "--host", lab.host, f"--port={lab.port}", "--tls=off", "--debug"),
+            *(f"--auth={mechanism.lower()}", "--user=ann@example.com", f"--passwordeval=echo {password}"),
+            *("--from=ann@example.com", "bob@example.com"),
+        ],
+        input="Subject: from msmtp\n\nhello\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256", "CRAM-MD5", "PLAIN", "LOGIN"])
+def test_msmtp_logs_in_and_sends(lab: Lab, mechanism: str) -> None:
+    """The client checks the server's signature of SCRAM too, and the mail is queued."""
+    result = msmtp(lab, mechanism, "pass")
+    assert result.returncode == 0, result.stderr
+    assert f"AUTH {mechanism}" in result.stdout
+    assert " qp " in result.stdout
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256", "CRAM-MD5"])
+def test_msmtp_is_refused(lab: Lab, mechanism: str) -> None:
+    """A wrong password: 535, and sysexits' EX_NOPERM."""
+    result = msmtp(lab, mechanism, "wrong")
+    assert (result.returncode, "535 authorization failure (#5.7.8)" in result.stdout) == (77, True)
+
+
 def curl(lab: Lab, mechanism: str, password: str, mail: Path) -> subprocess.CompletedProcess[str]:
     """Run curl as a person would."""
     url = f"smtp://{lab.host}:{lab.port}"
