@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from indimail_kit import auth as auth
     from indimail_kit import control as control
+    from indimail_kit import course as course
     from indimail_kit import delivery as delivery
     from indimail_kit import lab as lab
     from indimail_kit import logs as logs
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-ROOMS: Final = ("auth", "control", "qhpsi", "mailqueue", "delivery", "logs", "tables", "lab", "widgets")
+ROOMS: Final = ("auth", "control", "qhpsi", "mailqueue", "delivery", "logs", "tables", "lab", "course", "widgets")
 """The rooms in the order in which a message sees them."""
 
 _CORE: Final = ("envelope", "errors", "exitcodes", "tai64", "visible")
@@ -44,6 +45,7 @@ __all__ = [
     "__version__",
     "auth",
     "control",
+    "course",
     "delivery",
     "envelope",
     "errors",

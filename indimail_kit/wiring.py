@@ -17,6 +17,7 @@ PROVIDERS: Final = {
     "deliveries_frame": "indimail_kit.tables.frames:deliveries_frame",
     "messages_frame": "indimail_kit.tables.frames:messages_frame",
     "tag": "indimail_kit.widgets.html:tag",
+    "block": "indimail_kit.widgets.html:block",
     "journey_html": "indimail_kit.widgets.markup:journey_html",
 }
 """Wish -> "module:function" that grants it."""

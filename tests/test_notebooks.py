@@ -37,7 +37,10 @@ FRAME = (
 
 AVOIDED = re.compile(r"\b(simply|just|obviously|of course|easy|easily|trivial)\b", re.IGNORECASE)
 
-JOURNEYS = "[(j.mechanism, j.verdict, j.smtp_reply[:3], j.queue, j.folder, j.delivered_to) for j in lab.journeys]"
+JOURNEYS = """
+sent = getattr(globals().get("lab"), "journeys", ())
+[(j.mechanism, j.verdict, j.smtp_reply[:3], j.queue, j.folder, j.delivered_to) for j in sent]
+"""
 """What must be the same in every run; numbers of inodes, processes and seconds are not."""
 
 

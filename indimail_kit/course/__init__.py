@@ -1,0 +1,67 @@
+"""The course: exercises for the notebooks, with checks, hints and solutions. Above the lab, below the widgets.
+
+One learner for each kernel::
+
+    from indimail_kit import course
+
+    course.begin(learner="your name")     # values of your own
+    course.task("01.1")                   # what to do
+    course.check("01.1", "…")             # right or not, and why; never the answer
+    course.hint("01.1")                   # the next hint
+    course.solution("01.1")               # unless a teacher says no
+    course.progress()                     # how far you are; .save("file") and course.resume("file")
+
+`type_lines` types at a lab's server as with telnet, for those who read without a widget.
+
+Rule 1: no Jupyter here: everything is a value with a repr, and the same as HTML.
+Rule 2: values differ from learner to learner and are the same for one name, on every machine.
+"""
+
+from __future__ import annotations
+
+import os
+
+from indimail_kit.course.classroom import SOLUTIONS_VARIABLE as SOLUTIONS_VARIABLE
+from indimail_kit.course.classroom import Classroom as Classroom
+from indimail_kit.course.exercise import Exercise as Exercise
+from indimail_kit.course.feedback import Feedback as Feedback
+from indimail_kit.course.feedback import Hint as Hint
+from indimail_kit.course.feedback import Solution as Solution
+from indimail_kit.course.feedback import Task as Task
+from indimail_kit.course.lessons import EXERCISES as EXERCISES
+from indimail_kit.course.progress import Progress as Progress
+from indimail_kit.course.telnet import Typed as Typed
+from indimail_kit.course.telnet import type_lines as type_lines
+
+_room = Classroom(EXERCISES, environ=os.environ)
+
+begin = _room.begin
+check = _room.check
+hint = _room.hint
+progress = _room.progress
+resume = _room.resume
+solution = _room.solution
+solutions_allowed = _room.solutions_allowed
+task = _room.task
+
+__all__ = [
+    "EXERCISES",
+    "SOLUTIONS_VARIABLE",
+    "Classroom",
+    "Exercise",
+    "Feedback",
+    "Hint",
+    "Progress",
+    "Solution",
+    "Task",
+    "Typed",
+    "begin",
+    "check",
+    "hint",
+    "progress",
+    "resume",
+    "solution",
+    "solutions_allowed",
+    "task",
+    "type_lines",
+]

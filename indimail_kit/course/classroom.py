@@ -1,0 +1,145 @@
+"""A learner among the exercises: begin, task, check, hint, solution, progress.
+
+Rule 1: a wrong answer, a wrong number, nonsense: each gets a sentence, none an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from indimail_kit.course.answers import as_text, is_unanswered
+from indimail_kit.course.exercise import Exercise, Learner, learner_named
+from indimail_kit.course.feedback import Feedback, Hint, Solution, State, Task
+from indimail_kit.course.progress import NOTHING, Progress, Record, Row, read_progress
+
+SOLUTIONS_VARIABLE: Final = "INDIMAIL_KIT_SOLUTIONS"
+"""Environment variable with which a teacher switches the solutions off: 0, no or off."""
+
+_OFF: Final = frozenset({"0", "no", "off", "false"})
+
+
+class Classroom:
+    """One learner, all exercises, and what happened so far."""
+
+    def __init__(self, exercises: Sequence[Exercise], *, environ: Mapping[str, str]) -> None:
+        """Open the room for nobody in particular.
+
+        Args:
+            exercises: In the order of the lessons.
+            environ: Environment; SOLUTIONS_VARIABLE is read at each use.
+        """
+        self._exercises = {exercise.number: exercise for exercise in exercises}
+        self._environ = environ
+        self._are_solutions_allowed = True
+        self._learner = learner_named("")
+        self._records: dict[str, Record] = {}
+
+    def begin(self, learner: str = "") -> Progress:
+        """Say who learns; each name gets values of its own. Another name begins with an empty table."""
+        beginner = learner_named(learner)
+        if beginner.seed != self._learner.seed:
+            self._records = {}
+        self._learner = beginner
+        return self.progress()
+
+    def resume(self, path: str | Path) -> Progress:
+        """Go on where a saved file ends.
+
+        Raises:
+            FormatError: The file is none of ours.
+            OSError: It cannot be read.
+        """
+        name, records = read_progress(path)
+        self._learner = learner_named(name)
+        self._records = {number: record for number, record in records.items() if number in self._exercises}
+        return self.progress()
+
+    @property
+    def learner(self) -> Learner:
+        """Return who learns."""
+        return self._learner
+
+    def task(self, number: str) -> Task:
+        """Return an exercise with this learner's values.
+
+        Raises:
+            KeyError: There is no such exercise.
+        """
+        exercise = self._exercises[number]
+        return Task(number, exercise.grade, exercise.goal, self._learner.draw(exercise).given)
+
+    def check(self, number: str, answer: object) -> Feedback:
+        """Judge an answer; the feedback never holds the right one."""
+        exercise = self._find(number)
+        if exercise is None:
+            return Feedback(_shown(number), State.OPEN, self._which())
+        if is_unanswered(answer):
+            return Feedback(exercise.number, State.OPEN, "There is no answer yet. Write yours, and run the cell again.")
+        mistake = exercise.judge(self._learner.draw(exercise), answer)
+        record = self._record(exercise)
+        is_right = mistake is None
+        self._records[exercise.number] = replace(
+            record, attempts=record.attempts + 1, is_right=record.is_right or is_right
+        )
+        if mistake is None:
+            return Feedback(exercise.number, State.RIGHT, exercise.reason)
+        return Feedback(exercise.number, State.WRONG, mistake)
+
+    def hint(self, number: str, level: int | None = None) -> Hint:
+        """Return the next hint, or the one of a level (counted from 1); the last one stays."""
+        exercise = self._find(number)
+        if exercise is None:
+            return Hint(_shown(number), 0, 0, self._which())
+        record = self._record(exercise)
+        count = len(exercise.hints)
+        wanted = level if type(level) is int else record.hints + 1
+        given = max(1, min(wanted, count))
+        self._records[exercise.number] = replace(record, hints=max(record.hints, given))
+        return Hint(exercise.number, given, count, exercise.hints[given - 1])
+
+    def solution(self, number: str) -> Solution:
+        """Return the answer and the way to it, unless a teacher has switched solutions off."""
+        exercise = self._find(number)
+        if exercise is None:
+            return Solution(_shown(number), None, self._which())
+        if not self._shows_solutions():
+            return Solution(exercise.number, None, "The solutions are switched off. A hint may help, or a neighbour.")
+        record = self._record(exercise)
+        self._records[exercise.number] = replace(
+            record, has_seen_solution=record.has_seen_solution or not record.is_right
+        )
+        return Solution(exercise.number, exercise.solve(self._learner.draw(exercise).given), exercise.way)
+
+    def solutions_allowed(self, is_allowed: bool) -> bool:
+        """Switch the solutions on or off; returns what holds now (the variable wins when it says off)."""
+        self._are_solutions_allowed = bool(is_allowed)
+        return self._shows_solutions()
+
+    def progress(self) -> Progress:
+        """Return how far the learner is."""
+        rows = tuple(
+            Row(number, exercise.grade.value, exercise.title, self._record(exercise))
+            for number, exercise in self._exercises.items()
+        )
+        return Progress(self._learner.name, rows)
+
+    def _find(self, number: object) -> Exercise | None:
+        return self._exercises.get((as_text(number) or "").strip())
+
+    def _record(self, exercise: Exercise) -> Record:
+        return self._records.get(exercise.number, NOTHING)
+
+    def _shows_solutions(self) -> bool:
+        return self._are_solutions_allowed and self._environ.get(SOLUTIONS_VARIABLE, "").strip().lower() not in _OFF
+
+    def _which(self) -> str:
+        return f"There is no such exercise; there are {', '.join(self._exercises)}."
+
+
+def _shown(number: object) -> str:
+    """Return what was given as a number, if it is short enough to be shown."""
+    text = as_text(number) or ""
+    return text if text.isprintable() and len(text) <= 8 else "?"
