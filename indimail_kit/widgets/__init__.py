@@ -1,7 +1,9 @@
 """Widgets: where a person looks. The last room before you, and the only one that imports Jupyter.
 
-`JourneyView` shows one mail from AUTH to the inbox. Each widget has a plain function beside it that gives the same as
-values: here `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what is seen.
+`JourneyView` shows one mail from AUTH to the inbox; `SmtpConsole` lets you type SMTP by hand, `AuthExplorer` shows what
+each byte of a login is, `Eavesdropper` what a listener has of it. Each widget has a plain function beside it that gives
+the same as values: `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what is seen;
+`auth.annotate`, `auth.derivation` and `auth.eavesdrop` for a login.
 
 Rule 1: HTML is made in `indimail_kit.widgets.html` and nowhere else.
 Rule 2: ipywidgets is imported when a widget is first asked for, so that HTML without a kernel needs no Jupyter.
@@ -13,14 +15,20 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from indimail_kit.widgets.auth_explorer import AuthExplorer as AuthExplorer
+    from indimail_kit.widgets.eavesdropper import Eavesdropper as Eavesdropper
     from indimail_kit.widgets.journey_frame import journeys_frame as journeys_frame
     from indimail_kit.widgets.journey_view import JourneyView as JourneyView
     from indimail_kit.widgets.markup import journey_html as journey_html
     from indimail_kit.widgets.markup import journeys_html as journeys_html
     from indimail_kit.widgets.markup import station_html as station_html
+    from indimail_kit.widgets.smtp_console import SmtpConsole as SmtpConsole
 
 _HOMES: Final = {
+    "AuthExplorer": "auth_explorer",
+    "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
+    "SmtpConsole": "smtp_console",
     "journey_html": "markup",
     "journeys_frame": "journey_frame",
     "journeys_html": "markup",
@@ -28,7 +36,16 @@ _HOMES: Final = {
 }
 """Public name -> the module that has it."""
 
-__all__ = ["JourneyView", "journey_html", "journeys_frame", "journeys_html", "station_html"]
+__all__ = [
+    "AuthExplorer",
+    "Eavesdropper",
+    "JourneyView",
+    "SmtpConsole",
+    "journey_html",
+    "journeys_frame",
+    "journeys_html",
+    "station_html",
+]
 
 
 def __getattr__(name: str) -> Any:
