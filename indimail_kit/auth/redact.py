@@ -113,11 +113,13 @@ def _take_apart(chunks: Iterable[WireChunk]) -> tuple[dict[Direction, _Side], li
     return sides, sorted(lines, key=lambda line: line.chunk_index)
 
 
-def redact(chunks: Iterable[WireChunk]) -> tuple[WireChunk, ...]:
+def redact(chunks: Iterable[WireChunk], *, masks_unknown: bool = False) -> tuple[WireChunk, ...]:
     """Return the dialogue with MASK for every initial response and every answer of the client within an exchange.
 
     Args:
         chunks: In the order in which they were recorded; may be cut anywhere, may still go on.
+        masks_unknown: Mask every command that SMTP does not know, too: a person who types by hand may type a password
+            before AUTH, and what is kept (a saved notebook) must not hold it.
 
     Returns:
         The chunks with the same times and directions. A chunk that held nothing but the later part of a secret is left
@@ -125,7 +127,7 @@ def redact(chunks: Iterable[WireChunk]) -> tuple[WireChunk, ...]:
     """
     recorded = tuple(chunks)
     sides, lines = _take_apart(recorded)
-    secrets = _find_secrets(lines, sides["client"])
+    secrets = _find_secrets(lines, sides["client"], masks_unknown=masks_unknown)
     sides["server"].masked += _find_echoes(lines, secrets)
     texts = {index: text for side in sides.values() for index, text in side.rebuilt()}
     return tuple(
@@ -149,14 +151,15 @@ def redact_line(line: bytes) -> bytes:
     return text[:start] + MASK + line[len(text) :]
 
 
-def format_dialogue(chunks: Iterable[WireChunk], *, shows_secrets: bool = False) -> str:
+def format_dialogue(chunks: Iterable[WireChunk], *, shows_secrets: bool = False, masks_unknown: bool = False) -> str:
     """Return a dialogue as text, ``C: `` or ``S: `` before each line, control characters visible.
 
     Args:
         chunks: As recorded.
         shows_secrets: Whether nothing is masked; only for a person who asked for it.
+        masks_unknown: As in `redact`.
     """
-    _sides, lines = _take_apart(chunks if shows_secrets else redact(chunks))
+    _sides, lines = _take_apart(chunks if shows_secrets else redact(chunks, masks_unknown=masks_unknown))
     return "\n".join(f"{line.direction[0].upper()}: {_visible(line.octets)}" for line in lines)
 
 
@@ -176,7 +179,7 @@ def _secret_start(line: bytes) -> int | None:
     return start if start < len(line) else None
 
 
-def _find_secrets(lines: Sequence[_Line], client: _Side) -> set[bytes]:
+def _find_secrets(lines: Sequence[_Line], client: _Side, *, masks_unknown: bool) -> set[bytes]:
     """Walk through the dialogue, note what to mask on the client's side, and return the masked texts."""
     state = _State.COMMANDS
     is_data_asked = False
@@ -186,6 +189,8 @@ def _find_secrets(lines: Sequence[_Line], client: _Side) -> set[bytes]:
             state = _after_reply(state, line.octets, is_data_asked=is_data_asked)
             continue
         start = _client_secret(state, line.octets)
+        if masks_unknown and start is None and state is _State.COMMANDS and not _VERB.match(line.octets):
+            start = 0
         if start is not None:
             client.masked.append((line.start + start, line.end))
             secrets.add(line.octets[start:].strip())

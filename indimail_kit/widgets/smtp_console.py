@@ -206,7 +206,7 @@ class SmtpConsole(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         self.screen.busy = False
 
     def _masked_lines(self) -> list[list[str]]:
-        rows = format_dialogue(self._dialogue.chunks).splitlines()
+        rows = format_dialogue(self._dialogue.chunks, masks_unknown=True).splitlines()
         return [[row[:1], row[3:]] for row in rows]
 
     def _said(self, reply: tuple[str, ...], trouble: str) -> tuple[str, str]:

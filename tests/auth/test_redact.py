@@ -280,3 +280,26 @@ def test_short_answer_is_not_looked_for_in_replies() -> None:
 def test_mask_is_what_stands_for_a_secret() -> None:
     """The mask has a constant length."""
     assert MASK == b"****"
+
+
+def test_password_typed_before_auth_is_masked_on_wish() -> None:
+    """A line that SMTP does not know may be anything: for what is kept it is masked, in the server's echo too."""
+    chunks = chunks_of("C: EHLO me", "S: 250 HELP", f"C: {CANARY}", f"S: 502 command {CANARY} not recognized (#5.5.2)")
+    kept = format_dialogue(chunks, masks_unknown=True)
+    assert kept == "C: EHLO me\nS: 250 HELP\nC: ****\nS: 502 command **** not recognized (#5.5.2)"
+    assert CANARY in format_dialogue(chunks)
+
+
+def test_mail_and_known_commands_stay_when_the_unknown_is_masked() -> None:
+    """Only commands are doubted: a mail's text is none."""
+    said = [
+        "C: MAIL FROM:<a@b>",
+        "S: 250 ok",
+        "C: DATA",
+        "S: 354 go ahead",
+        "C: hello there",
+        "C: .",
+        "S: 250 ok",
+        "C: QUIT",
+    ]
+    assert format_dialogue(chunks_of(*said), masks_unknown=True) == "\n".join(said)
