@@ -32,6 +32,14 @@ SMALL = (
 )
 """The cells of a notebook that shows the view and nothing else."""
 
+SAVE = """async () => {
+  const commands = window.jupyterapp.commands;
+  const state = '@jupyter-widgets/jupyterlab-manager:saveWidgetState';
+  if (!commands.isToggled(state)) await commands.execute(state);
+  await commands.execute('docmanager:save');
+}"""
+"""Save the notebook with its widgets' state. The command for that is a toggle, so it is only ever switched on."""
+
 
 def load_tool(name: str) -> ModuleType:
     """Import a module of tools/, which is no package."""
@@ -135,3 +143,16 @@ def picture_folder(tmp_path: Path) -> Path:
     folder = Path(os.environ.get("INDIMAIL_KIT_SCREENSHOTS") or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def saved_text() -> Callable[[Any, Path], str]:
+    """Give the function that saves a page's notebook with its widget state and returns the file's text."""
+
+    def save(page: Any, path: Path) -> str:
+        page.evaluate(SAVE)
+        text = path.read_text(encoding="utf-8")
+        assert "application/vnd.jupyter.widget-state+json" in text, "saved without the widgets' state"
+        return text
+
+    return save

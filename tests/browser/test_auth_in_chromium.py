@@ -49,8 +49,6 @@ SIZES = [
     pytest.param({"width": 360, "height": 800}, id="360 px"),
 ]
 
-COMMAND = "async name => { await window.jupyterapp.commands.execute(name); }"
-
 
 def b64(text: str) -> str:
     """Return Base64 as `openssl base64` has it; not the kit's own."""
@@ -156,14 +154,12 @@ def test_base64_both_ways(console, text, encoded):
     assert (made, fields[0].input_value()) == (base64.b64encode(encoded).decode(), text)
 
 
-def test_the_console_keeps_no_typed_secret(console, jupyter):
+def test_the_console_keeps_no_typed_secret(console, jupyter, saved_text):
     """A notebook saved with its widget state holds no form of a password that was typed and explained."""
     log_in(console, "ann@example.com", CANARY, until="535:")
     console.get_by_role("button", name="explain what just happened").click()
     console.locator(".ik-panel").wait_for()
-    console.page.evaluate(COMMAND, "@jupyter-widgets/jupyterlab-manager:saveWidgetState")
-    console.page.evaluate(COMMAND, "docmanager:save")
-    saved = (jupyter.root / "console.ipynb").read_text(encoding="utf-8")
+    saved = saved_text(console.page, jupyter.root / "console.ipynb")
 
     octets = CANARY.encode()
     forms = (CANARY, b64(CANARY), octets.hex(), hashlib.md5(octets, usedforsecurity=False).hexdigest())
@@ -248,15 +244,13 @@ def test_a_spoilt_byte_is_refused(explorer):
     assert explorer.get_by_label("send instead").last.input_value() == wrong
 
 
-def test_the_explorer_keeps_no_typed_secret(explorer, jupyter):
+def test_the_explorer_keeps_no_typed_secret(explorer, jupyter, saved_text):
     """A notebook saved while a typed password is shown holds no form of it."""
     explorer.locator(".ik-fields").get_by_label("password", exact=True).fill(CANARY)
     explorer.page.keyboard.press("Tab")
     show(explorer)
     shown = "".join(row_of(explorer, "key").locator(".ik-char").all_inner_texts())
-    explorer.page.evaluate(COMMAND, "@jupyter-widgets/jupyterlab-manager:saveWidgetState")
-    explorer.page.evaluate(COMMAND, "docmanager:save")
-    saved = (jupyter.root / "explorer.ipynb").read_text(encoding="utf-8")
+    saved = saved_text(explorer.page, jupyter.root / "explorer.ipynb")
     explorer.locator(".ik-fields").get_by_label("password", exact=True).fill("")
     explorer.page.keyboard.press("Tab")
 
@@ -298,16 +292,14 @@ def test_the_attack_is_seen(listener):
     assert (bar.get_attribute("aria-valuemax"), int(bar.get_attribute("aria-valuenow")) > 1000) == ("10000", True)
 
 
-def test_a_good_password_is_not_found(listener, jupyter):
+def test_a_good_password_is_not_found(listener, jupyter, saved_text):
     """A typed password that is in no list stays unfound, and no form of it is saved."""
     listener.locator("input[type=password]").fill(CANARY)
     listener.page.keyboard.press("Tab")
     listener.get_by_role("button", name="try 10,000 words").click()
     listener.locator(".ik-status").get_by_text("Not found: none of 10,000 words").wait_for()
     digest = listener.locator(".ik-attack .ik-client .ik-said").inner_text().split(" ")[1]
-    listener.page.evaluate(COMMAND, "@jupyter-widgets/jupyterlab-manager:saveWidgetState")
-    listener.page.evaluate(COMMAND, "docmanager:save")
-    saved = (jupyter.root / "listener.ipynb").read_text(encoding="utf-8")
+    saved = saved_text(listener.page, jupyter.root / "listener.ipynb")
 
     assert (len(digest), [form for form in (CANARY, b64(CANARY), digest) if form in saved]) == (32, [])
 

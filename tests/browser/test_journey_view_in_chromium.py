@@ -52,8 +52,6 @@ RECORD = """() => { window.ikOrder = []; const rail = document.querySelector('.i
     .map(station => station.classList.contains('ik-waiting') ? 0 : 1).join(''));
   new MutationObserver(look).observe(rail, {subtree: true, attributes: true}); }"""
 
-COMMAND = "async name => { await window.jupyterapp.commands.execute(name); }"
-
 
 def send(view, press=None) -> str:
     """Press Send, wait until this mail is in the table and the rail is still, and return the sentence."""
@@ -225,15 +223,13 @@ def test_a_wrong_password_is_typed_and_refused(view):
 
 
 @pytest.mark.parametrize("is_sent", [False, True], ids=["typed only", "typed and sent"])
-def test_password_is_never_in_a_saved_notebook(is_sent, view, jupyter):
+def test_password_is_never_in_a_saved_notebook(is_sent, view, jupyter, saved_text):
     """A notebook saved with its widget state holds no form of a typed password, not even before it was sent."""
     view.get_by_label("use the demo password").uncheck()
     view.locator(".ik-form").get_by_label("password", exact=True).fill(CANARY)
     view.page.keyboard.press("Tab")
     (send if is_sent else str)(view)
-    view.page.evaluate(COMMAND, "@jupyter-widgets/jupyterlab-manager:saveWidgetState")
-    view.page.evaluate(COMMAND, "docmanager:save")
-    saved = (jupyter.root / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8")
+    saved = saved_text(view.page, jupyter.root / "notebooks" / "00_start_here.ipynb")
 
     octets = CANARY.encode()
     forms = (
