@@ -4,17 +4,8 @@
  * Rule 2: the password and edited answers are never set on the model: they go to the kernel as messages.
  */
 const FIELDS = ["mechanism", "authcid", "challenge"];
-const TONES = ["ik-good", "ik-bad", "ik-quiet"];
 const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"];
 const TYPING_MS = 250;
-
-function make(name, cls, parent, text = "") {
-  const node = document.createElement(name);
-  node.className = cls;
-  node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 function field(parent, caption, type = "text") {
   const label = make("label", "ik-secret", parent);
@@ -52,9 +43,7 @@ function render({ model, el }) {
   const undo = make("button", "ik-copy ik-toggle", buttons, "undo edits");
   undo.type = "button";
   show.setAttribute("aria-pressed", "false");
-  const status = make("p", "ik-status", view);
-  status.setAttribute("role", "status");
-  status.setAttribute("aria-live", "polite");
+  const status = makeStatus(view);
   const says = make("p", "ik-says", view);
   says.setAttribute("role", "status");
   const HINT = "Hover a byte, or press Tab and use the arrows: here stands what it is and who says so.";
@@ -142,8 +131,7 @@ function render({ model, el }) {
   const current = () => cells[at[0]][Math.min(at[1], cells[at[0]].length - 1)];
 
   function settle() {
-    status.textContent = model.get("sentence");
-    for (const cls of TONES) status.classList.toggle(cls, cls === model.get("tone"));
+    say(status, model);
     for (const name of FIELDS) if (document.activeElement !== inputs[name]) inputs[name].value = model.get(name);
     inputs.challenge.disabled = !model.get("mechanism").startsWith("CRAM-");
   }
@@ -193,8 +181,7 @@ function render({ model, el }) {
   }
 
   function onKey(event) {
-    if (!view.contains(event.target)) return;
-    event.target.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey || event.altKey));
+    if (view.contains(event.target)) keepKeys(event);
   }
 
   for (const name of model.get("mechanisms")) make("option", "", inputs.mechanism, name);

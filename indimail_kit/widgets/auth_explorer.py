@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import secrets
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from indimail_kit.visible import visible
 from indimail_kit.widgets import auth_markup
 from indimail_kit.widgets.auth_bytes import ROLES, ByteRow, Login, explain_login, rows_of
 from indimail_kit.widgets.html import style_sheet
+from indimail_kit.widgets.scripts import script
 
 SEED_CHALLENGE: Final = "<20137.1267585100@indimail.org>"
 """The seed text's challenge; with its user and password the digest is cee8397a…"""
@@ -39,7 +39,7 @@ class AuthExplorer(anywidget.AnyWidget):
         legend: Letter, class and meaning of each role.
     """
 
-    _esm = importlib.resources.files(__package__).joinpath("auth_explorer.js").read_text(encoding="utf-8")
+    _esm = script("auth_explorer.js")
     _css = style_sheet()
 
     mechanism = t.Enum(tuple(MECHANISMS), default_value="CRAM-MD5").tag(sync=True)

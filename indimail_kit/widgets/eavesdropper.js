@@ -4,15 +4,6 @@
  * Rule 2: a typed password and a word that was found are never set on the model; they are messages.
  */
 const DRAWN = ["challenge", "response", "tried", "total", "words_per_s", "sentence", "tone", "busy"];
-const TONES = ["ik-good", "ik-bad", "ik-quiet"];
-
-function make(name, cls, parent, text = "") {
-  const node = document.createElement(name);
-  node.className = cls;
-  node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 function line(parent, cls, who) {
   const row = make("div", "ik-line " + cls, parent);
@@ -45,9 +36,7 @@ function render({ model, el }) {
   bar.setAttribute("aria-valuemin", "0");
   const fill = make("div", "ik-fill", bar);
   const numbers = make("span", "ik-numbers", meter);
-  const status = make("p", "ik-status", view);
-  status.setAttribute("role", "status");
-  status.setAttribute("aria-live", "polite");
+  const status = makeStatus(view);
   const found = make("p", "ik-found", view);
   let heard = null;
   let word = "";
@@ -63,8 +52,7 @@ function render({ model, el }) {
     fill.style.width = `${total ? (100 * tried) / total : 0}%`;
     const speed = model.get("words_per_s");
     numbers.textContent = `${grouped(tried)} of ${grouped(total)} words` + (speed ? ` · ${grouped(speed)} words/s` : "");
-    status.textContent = model.get("sentence");
-    for (const cls of TONES) status.classList.toggle(cls, cls === model.get("tone"));
+    say(status, model);
     found.textContent = word && !model.get("sentence").includes(`“${word}”`) ? `The password is “${word}”. A saved notebook does not have it.` : "";
   }
 
@@ -75,8 +63,7 @@ function render({ model, el }) {
   }
 
   function onKey(event) {
-    if (!view.contains(event.target)) return;
-    event.target.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey || event.altKey));
+    if (view.contains(event.target)) keepKeys(event);
   }
 
   start.addEventListener("click", () => { if (!model.get("busy")) model.send({ attack: true }); });

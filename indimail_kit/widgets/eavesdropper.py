@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from indimail_kit.visible import visible
 from indimail_kit.widgets import auth_markup
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
+from indimail_kit.widgets.scripts import script
 
 SEED_CHALLENGE: Final = "<20137.1267585100@indimail.org>"
 """The seed text's challenge."""
@@ -50,7 +50,7 @@ class AttackPanel(anywidget.AnyWidget):
         busy: Whether an attack is going on.
     """
 
-    _esm = importlib.resources.files(__package__).joinpath("eavesdropper.js").read_text(encoding="utf-8")
+    _esm = script("eavesdropper.js")
     _css = style_sheet()
 
     challenge = t.Unicode("").tag(sync=True)

@@ -10,13 +10,6 @@ const STATES = ["ik-waiting", "ik-working", "ik-done", "ik-failed", "ik-skipped"
 const SETTLING = ["change:busy", "change:sentence", "change:tone"];
 const VERDICTS = ["ik-clean", "ik-infected", "ik-not-scanned", "ik-error"];
 
-function make(name, cls, parent) {
-  const node = document.createElement(name);
-  node.className = cls;
-  parent.append(node);
-  return node;
-}
-
 function buildStop(list) {
   const stop = make("li", "ik-stop", list);
   const button = make("button", "ik-station", stop);
@@ -61,9 +54,7 @@ function render({ model, el }) {
   bar.setAttribute("aria-hidden", "true");
   const list = make("ol", "ik-stations", rail);
   list.setAttribute("aria-label", "The seven stations of a mail");
-  const status = make("p", "ik-status", rail);
-  status.setAttribute("role", "status");
-  status.setAttribute("aria-live", "polite");
+  const status = makeStatus(rail);
 
   let shown = model.get("stations");
   let timer = 0;
@@ -73,8 +64,7 @@ function render({ model, el }) {
     const isBehind = timer !== 0;
     bar.classList.toggle("ik-busy", model.get("busy") || isBehind);
     if (isBehind) return;
-    status.textContent = model.get("sentence");
-    for (const cls of ["ik-good", "ik-bad", "ik-quiet"]) status.classList.toggle(cls, cls === model.get("tone"));
+    say(status, model);
   }
 
   function advance() {
@@ -122,11 +112,9 @@ function render({ model, el }) {
     stops[index].button.focus();
   }
 
-  // On window, before JupyterLab's own listener: "d d" typed on one of our buttons must not delete a cell. The mark has to
-  // stand on the very element that has the focus, since JupyterLab asks from there upwards.
   function onKey(event) {
     if (!home().contains(event.target)) return;
-    event.target.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey || event.altKey));
+    keepKeys(event);
     close(event);
   }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from typing import Any
 
 import anywidget
@@ -11,10 +10,7 @@ import traitlets as t
 from indimail_kit.lab.journey import STATION_KEYS
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.markup import WAITING, rail_rows
-
-
-def _script(name: str) -> str:
-    return importlib.resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+from indimail_kit.widgets.scripts import script
 
 
 class StationRail(anywidget.AnyWidget):
@@ -29,7 +25,7 @@ class StationRail(anywidget.AnyWidget):
         tone: Class of the sentence.
     """
 
-    _esm = _script("rail.js")
+    _esm = script("rail.js")
     _css = style_sheet()
 
     stations = t.List(t.Dict()).tag(sync=True)
@@ -54,7 +50,7 @@ class SecretField(anywidget.AnyWidget):
         disabled: Whether the field is shut.
     """
 
-    _esm = _script("secret.js")
+    _esm = script("secret.js")
     _css = style_sheet()
 
     description = t.Unicode("").tag(sync=True)

@@ -5,17 +5,12 @@
 const DRAWN = ["change:description", "change:disabled", "change:placeholder"];
 
 function render({ model, el }) {
-  const label = document.createElement("label");
-  label.className = "ik-secret";
-  const caption = document.createElement("span");
-  caption.className = "ik-caption";
-  const input = document.createElement("input");
-  input.className = "ik-input";
+  const label = make("label", "ik-secret", el);
+  const caption = make("span", "ik-caption", label);
+  const input = make("input", "ik-input", label);
   input.type = "password";
   input.autocomplete = "new-password";
   input.spellcheck = false;
-  label.append(caption, input);
-  el.append(label);
 
   function draw() {
     caption.textContent = model.get("description");

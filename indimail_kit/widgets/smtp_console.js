@@ -5,20 +5,11 @@
  *         the page alone and sends nothing.
  */
 const SETTLING = ["change:busy", "change:sentence", "change:state", "change:tone"];
-const TONES = ["ik-good", "ik-bad", "ik-quiet"];
 const SIDES = { C: ["ik-client", "you"], S: ["ik-server", "server"], "-": ["ik-note", "note"] };
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const ESCAPE = /\\(\\|0|x[0-9A-Fa-f]{2})/;
 const MAX_LINES = 400;
 const MAX_HISTORY = 50;
-
-function make(name, cls, parent, text = "") {
-  const node = document.createElement(name);
-  node.className = cls;
-  node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 function field(parent, caption, cls) {
   const label = make("label", "ik-secret " + cls, parent);
@@ -107,9 +98,7 @@ function render({ model, el }) {
   log.tabIndex = 0;
   const input = field(left, "you>", "ik-prompt");
   input.setAttribute("aria-label", "your line, Enter sends it");
-  const status = make("p", "ik-status", left);
-  status.setAttribute("role", "status");
-  status.setAttribute("aria-live", "polite");
+  const status = makeStatus(left);
   buildHelper(halves, (text) => { input.value = text; input.focus(); });
   const explain = button(left, "explain what just happened", "ik-explain");
   const typed = [];
@@ -126,8 +115,7 @@ function render({ model, el }) {
 
   function settle() {
     bar.classList.toggle("ik-busy", model.get("busy"));
-    status.textContent = model.get("sentence");
-    for (const cls of TONES) status.classList.toggle(cls, cls === model.get("tone"));
+    say(status, model);
     connect.textContent = model.get("state") === "new" ? "Connect" : "Reconnect";
   }
 
@@ -153,10 +141,8 @@ function render({ model, el }) {
     for (const line of message.lines ?? []) add(line);
   }
 
-  // On window, before JupyterLab's own listener; see rail.js.
   function onKey(event) {
-    if (!view.contains(event.target)) return;
-    event.target.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey || event.altKey));
+    if (view.contains(event.target)) keepKeys(event);
   }
 
   input.addEventListener("keydown", (event) => {

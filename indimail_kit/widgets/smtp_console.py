@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from indimail_kit.visible import visible
 from indimail_kit.widgets import auth_markup
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
+from indimail_kit.widgets.scripts import script
 from indimail_kit.widgets.smtp_dialogue import SmtpDialogue
 
 MAX_LINES: Final = 400
@@ -63,7 +63,7 @@ class ConsoleScreen(anywidget.AnyWidget):
         busy: Whether the server is waited for.
     """
 
-    _esm = importlib.resources.files(__package__).joinpath("smtp_console.js").read_text(encoding="utf-8")
+    _esm = script("smtp_console.js")
     _css = style_sheet()
 
     lines = t.List(t.List(t.Unicode())).tag(sync=True)

@@ -1,0 +1,33 @@
+/* What the scripts share; `scripts.script` puts it in front of each, since a widget's script is one module.
+ *
+ * Rule 1: text reaches the page through textContent only; no markup is made here.
+ */
+const TONES = ["ik-good", "ik-bad", "ik-quiet"];
+
+function make(name, cls, parent, text = "") {
+  const node = document.createElement(name);
+  node.className = cls;
+  node.textContent = text;
+  parent.append(node);
+  return node;
+}
+
+/* The live region: what is going on, in words and in a tone. */
+function makeStatus(parent) {
+  const status = make("p", "ik-status", parent);
+  status.setAttribute("role", "status");
+  status.setAttribute("aria-live", "polite");
+  return status;
+}
+
+function say(status, model) {
+  const sentence = model.get("sentence");
+  if (status.textContent !== sentence) status.textContent = sentence;
+  for (const cls of TONES) status.classList.toggle(cls, cls === model.get("tone"));
+}
+
+/* For keydown on window, before JupyterLab's own listener: "d d" typed on one of our buttons must not delete a cell. The
+ * mark has to stand on the very element that has the focus, since JupyterLab asks from there upwards. */
+function keepKeys(event) {
+  event.target.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey || event.altKey));
+}

@@ -1,0 +1,21 @@
+"""The widgets' scripts: the one place that loads them."""
+
+from __future__ import annotations
+
+import importlib.resources
+
+COMMON = "common.js"
+"""What every script may call."""
+
+
+def script(name: str) -> str:
+    """Return a script of this folder with the common one before it: one module, as anywidget wants it.
+
+    Args:
+        name: Name of a file of this folder, for example "rail.js".
+
+    Raises:
+        FileNotFoundError: There is no such script.
+    """
+    folder = importlib.resources.files(__package__)
+    return "\n".join(folder.joinpath(part).read_text(encoding="utf-8") for part in (COMMON, name))
