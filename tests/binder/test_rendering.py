@@ -53,7 +53,7 @@ def test_apt_packages_are_installed(rendering: tuple[str, str]) -> None:
     """The scanner and the SMTP clients of the lessons come from the distribution."""
     (line,) = re.findall(r"apt-get install --yes --no-install-recommends (clam[^&]+) &&", rendering[1])
 
-    assert line.split() == ["clamav-daemon", "clamdscan", "curl", "swaks"]
+    assert line.split() == ["clamav-daemon", "clamdscan", "curl", "daemontools", "swaks"]
 
 
 def test_scripts_are_run(rendering: tuple[str, str]) -> None:
