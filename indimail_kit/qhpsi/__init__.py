@@ -4,8 +4,8 @@ qmail-queue has written the message to ``mess`` and has not yet promised anythin
 that the variable QHPSI names, plugins, clamd itself, or the scanner that is built in. What comes out is one of four
 verdicts, and from it, by IndiMail's decision table, a header, an exit code, and the reply that the client reads::
 
-    config.py    the variables          command.py  plugin.py  clamd_client.py  embedded.py    who is asked
-    decision.py  the table, pure        scanning.py                                            the deed
+    config.py          the variables          command.py  plugin.py  clamd_client.py  embedded.py    who is asked
+    decision_tree.py   the way to a decision  decision.py  what it means    scanning.py            the deed
 
     policy = QhpsiConfig.from_environ({"QHPSI": "/usr/bin/clamdscan %s --quiet --no-summary", "REJECTVIRUS": "1"})
     report = scan(path, policy, scanner=clamd("/run/clamd.sock"))
@@ -32,6 +32,12 @@ from indimail_kit.qhpsi.decision import Outcome as Outcome
 from indimail_kit.qhpsi.decision import ScanAction as ScanAction
 from indimail_kit.qhpsi.decision import decide as decide
 from indimail_kit.qhpsi.decision import outcome as outcome
+from indimail_kit.qhpsi.decision_tree import TREE as TREE
+from indimail_kit.qhpsi.decision_tree import Leaf as Leaf
+from indimail_kit.qhpsi.decision_tree import Question as Question
+from indimail_kit.qhpsi.decision_tree import Step as Step
+from indimail_kit.qhpsi.decision_tree import path_of as path_of
+from indimail_kit.qhpsi.decision_tree import path_of_answer as path_of_answer
 from indimail_kit.qhpsi.embedded import EmbeddedScanner as EmbeddedScanner
 from indimail_kit.qhpsi.plugin import PluginScanner as PluginScanner
 from indimail_kit.qhpsi.scanning import ScanReport as ScanReport
@@ -46,18 +52,22 @@ from indimail_kit.qhpsi.verdict import Verdict as Verdict
 
 __all__ = [
     "DEFAULT_TIMEOUT_S",
+    "TREE",
     "ClamdClient",
     "ClamdDaemon",
     "CommandScanner",
     "EmbeddedScanner",
+    "Leaf",
     "Outcome",
     "PluginScanner",
     "QhpsiConfig",
+    "Question",
     "ScanAction",
     "ScanAnswer",
     "ScanReport",
     "Scanner",
     "Signature",
+    "Step",
     "Verdict",
     "build_argv",
     "clamd",
@@ -68,6 +78,8 @@ __all__ = [
     "find_clamd",
     "outcome",
     "parse_reply",
+    "path_of",
+    "path_of_answer",
     "scan",
     "scan_message",
     "scanner_for",

@@ -1,4 +1,6 @@
-"""What qmail-queue does after a scan: configuration, size and exit code in, action out; pure.
+"""What qmail-queue does after a scan: configuration, size and exit code in, action and its meaning out; pure.
+
+The way to an action is in decision_tree.py; here are its end and what follows from it.
 
 Source: IndiMail indimail-mta-x/qmail-queue.c `qhpsiprog()` and `main()`, decision for decision; checked against the
 recorded calls (data/indimail/qhpsi).
@@ -9,32 +11,20 @@ qmail-queue(8) names the header values "infected" and "clean"; the program write
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import Final
 
 from indimail_kit import exitcodes
 from indimail_kit.qhpsi.config import QhpsiConfig
-from indimail_kit.qhpsi.verdict import Verdict
+from indimail_kit.qhpsi.decision_tree import SCANNER, action_of, path_of
+from indimail_kit.qhpsi.decision_tree import ScanAction as ScanAction
+from indimail_kit.qhpsi.decision_tree import verdict_of as verdict_of
 
 HEADER_CLEAN: Final = b"X-QHPSI: clean\n"
 """Text of the e record for a clean message. Source: qmail-queue.c `qhpsiprog()`."""
 
 HEADER_INFECTED: Final = b"X-QHPSI: Virus found\n"
 """Text of the e record for an infected message. Source: qmail-queue.c `qhpsiprog()`."""
-
-
-class ScanAction(enum.Enum):
-    """What qmail-queue does with the message."""
-
-    SKIP = "no scan, no header"
-    ACCEPT_CLEAN = "queue, marked clean"
-    ACCEPT_INFECTED = "queue, marked infected"
-    FORWARD = "queue for VIRUSFORWARD instead of the recipients, marked infected"
-    BOUNCE = "refuse for good"
-    BLACKHOLE = "say ok and drop"
-    TEMPFAIL = "refuse for now: the scanner gave no verdict"
-    CRASHED = "refuse for now: a signal ended the scanner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +55,6 @@ OUTCOMES: Final = {
 }
 """Action -> outcome; FORWARD needs the address and is made in `outcome`."""
 
-_REJECTION: Final = {0: ScanAction.ACCEPT_INFECTED, 2: ScanAction.BLACKHOLE}
-"""REJECTVIRUS -> action for an infected message; every other number refuses."""
-
 
 def is_scanned(config: QhpsiConfig, *, message_bytes: int) -> bool:
     """Say whether qmail-queue asks the scanner at all.
@@ -76,18 +63,8 @@ def is_scanned(config: QhpsiConfig, *, message_bytes: int) -> bool:
         config: The QHPSI variables.
         message_bytes: Size of the mess file, Received line included.
     """
-    if not config.is_enabled:
-        return False
-    if config.min_bytes and message_bytes < config.min_bytes:
-        return False
-    return not (config.max_bytes and message_bytes > config.max_bytes)
-
-
-def verdict_of(config: QhpsiConfig, scanner_rc: int) -> Verdict:
-    """Read a program's exit code: QHPSIRC first, then QHPSIRN, anything else is an error."""
-    if scanner_rc == config.infected_rc:
-        return Verdict.INFECTED
-    return Verdict.CLEAN if scanner_rc == config.clean_rc else Verdict.ERROR
+    way = path_of(config, message_bytes=message_bytes, scanner_rc=None)
+    return any(step.node.key == SCANNER for step in way)
 
 
 def decide(config: QhpsiConfig, *, message_bytes: int, scanner_rc: int | None) -> ScanAction:
@@ -102,18 +79,7 @@ def decide(config: QhpsiConfig, *, message_bytes: int, scanner_rc: int | None) -
         >>> decide(QhpsiConfig("/usr/bin/clamdscan %s", reject_virus=1), message_bytes=250, scanner_rc=1)
         <ScanAction.BOUNCE: 'refuse for good'>
     """
-    if not is_scanned(config, message_bytes=message_bytes):
-        return ScanAction.SKIP
-    if scanner_rc is None:
-        return ScanAction.CRASHED
-    verdict = verdict_of(config, scanner_rc)
-    if verdict is Verdict.CLEAN:
-        return ScanAction.ACCEPT_CLEAN
-    if verdict is Verdict.ERROR:
-        return ScanAction.TEMPFAIL
-    action = _REJECTION.get(config.reject_virus, ScanAction.BOUNCE)
-    # VIRUSFORWARD saves the message from the black hole, but not from refusal.
-    return ScanAction.FORWARD if config.virus_forward and action is not ScanAction.BOUNCE else action
+    return action_of(path_of(config, message_bytes=message_bytes, scanner_rc=scanner_rc))
 
 
 def outcome(action: ScanAction, config: QhpsiConfig) -> Outcome:

@@ -17,15 +17,12 @@ from typing import Final
 
 from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S, CommandScanner, build_argv
 from indimail_kit.qhpsi.config import QhpsiConfig
-from indimail_kit.qhpsi.decision import ScanAction, decide, is_scanned, outcome
+from indimail_kit.qhpsi.decision import ScanAction, is_scanned, outcome
+from indimail_kit.qhpsi.decision_tree import action_of, path_of_answer
 from indimail_kit.qhpsi.mess_file import describe
 from indimail_kit.qhpsi.plugin import PluginScanner
 from indimail_kit.qhpsi.verdict import ScanAnswer, Scanner, Verdict
 from indimail_kit.wiring import html_of
-
-CLAMDSCAN_RC: Final = {Verdict.CLEAN: 0, Verdict.INFECTED: 1}
-"""Verdict -> exit code that clamdscan would give: how a scanner that is no program takes its place. Source:
-clamdscan(1)."""
 
 _MARK: Final = "the message"
 
@@ -61,19 +58,6 @@ def _report(answer: ScanAnswer | None, action: ScanAction, config: QhpsiConfig) 
     return ScanReport(answer, action, means.exit_code, means.header, means.is_swallowed, means.forward_to)
 
 
-def _action(answer: ScanAnswer, config: QhpsiConfig, message_bytes: int) -> ScanAction:
-    """Decide, and never take for clean what the scanner did not call clean."""
-    if answer.signal_number:
-        return decide(config, message_bytes=message_bytes, scanner_rc=None)
-    if answer.verdict not in CLAMDSCAN_RC:
-        return ScanAction.TEMPFAIL
-    scanner_rc = CLAMDSCAN_RC[answer.verdict] if answer.scanner_rc is None else answer.scanner_rc
-    action = decide(config, message_bytes=message_bytes, scanner_rc=scanner_rc)
-    if action is ScanAction.ACCEPT_CLEAN and answer.verdict is not Verdict.CLEAN:
-        return ScanAction.TEMPFAIL
-    return action
-
-
 def scan_message(
     mess_path: Path, *, config: QhpsiConfig, scanner: Scanner, message_bytes: int | None = None
 ) -> ScanReport:
@@ -102,7 +86,7 @@ def scan_message(
         answer = scanner(mess_path)
     except Exception as error:  # a scanner that breaks its promise not to raise must not let mail through either
         answer = ScanAnswer(Verdict.ERROR, reason=f"scanner raised {type(error).__name__}: {error}")
-    return _report(answer, _action(answer, config, message_bytes), config)
+    return _report(answer, action_of(path_of_answer(config, answer, message_bytes=message_bytes)), config)
 
 
 def scanner_for(
