@@ -5,27 +5,36 @@
     auth ──► ► control ◄ ──► qhpsi ──► mailqueue ──► delivery ──► logs
 
 ``tcprules`` reads tcp.smtp and looks a client up as tcpserver does; ``envdir`` reads and writes a service's
-``variables`` directory. Together they make the environment that decides about scanning, relaying and queues.
+``variables`` directory; ``environment`` puts both together with the control files, and keeps who said what. The
+result decides about scanning, relaying and queues.
 """
 
 from __future__ import annotations
 
 from indimail_kit.control import envdir as envdir
+from indimail_kit.control import environment as environment
 from indimail_kit.control import tcprules as tcprules
 from indimail_kit.control.envdir import EnvdirResult as EnvdirResult
 from indimail_kit.control.envdir import read_envdir as read_envdir
 from indimail_kit.control.envdir import write_variable as write_variable
+from indimail_kit.control.environment import AppliedEnvironment as AppliedEnvironment
+from indimail_kit.control.environment import Setting as Setting
+from indimail_kit.control.environment import what_applies as what_applies
 from indimail_kit.control.tcprules import Match as Match
 from indimail_kit.control.tcprules import Rules as Rules
 from indimail_kit.control.tcprules import parse_rules as parse_rules
 
 __all__ = [
+    "AppliedEnvironment",
     "EnvdirResult",
     "Match",
     "Rules",
+    "Setting",
     "envdir",
+    "environment",
     "parse_rules",
     "read_envdir",
     "tcprules",
+    "what_applies",
     "write_variable",
 ]

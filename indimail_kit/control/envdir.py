@@ -48,11 +48,13 @@ class EnvdirResult:
         environment: Variables that are set, in the order in which they were found.
         unset: Variables that are removed.
         unreadable: Files that were left out because they could not be read (only with ignores_unreadable).
+        files: Variable, set or unset -> path of the file that had the last word.
     """
 
     environment: dict[str, str] = field(repr=False)
     unset: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 def read_envdir(directory: str | Path, *, ignores_unreadable: bool = False) -> EnvdirResult:
@@ -71,9 +73,10 @@ def read_envdir(directory: str | Path, *, ignores_unreadable: bool = False) -> E
     """
     reader = _Reader(ignores_unreadable=ignores_unreadable)
     reader.read_directory(Path(directory))
-    environment = {name: value for name, value in reader.final.items() if value is not None}
-    unset = tuple(name for name, value in reader.final.items() if value is None)
-    return EnvdirResult(environment, unset, tuple(reader.unreadable))
+    environment = {name: value for name, (value, _path) in reader.final.items() if value is not None}
+    unset = tuple(name for name, (value, _path) in reader.final.items() if value is None)
+    files = {name: str(path) for name, (_value, path) in reader.final.items()}
+    return EnvdirResult(environment, unset, tuple(reader.unreadable), files)
 
 
 def apply(environ: Mapping[str, str], result: EnvdirResult) -> dict[str, str]:
@@ -124,7 +127,7 @@ class _Reader:
     """One run of envdir: what was found so far, and which directories were visited."""
 
     def __init__(self, *, ignores_unreadable: bool) -> None:
-        self.final: dict[str, str | None] = {}
+        self.final: dict[str, tuple[str | None, Path]] = {}
         self.unreadable: list[str] = []
         self._ignores_unreadable = ignores_unreadable
         self._visited: set[tuple[int, int]] = set()
@@ -138,7 +141,7 @@ class _Reader:
         for name in _list_names(directory):
             octets = self._read_file(directory / name, limit_bytes=MAX_VARIABLE_BYTES)
             if octets is not None:
-                self._note(name, decode_value(octets))
+                self._note(name, decode_value(octets), directory / name)
 
     def _enter(self, directory: Path) -> bool:
         """Note a directory as visited; False when it was visited before."""
@@ -150,7 +153,7 @@ class _Reader:
             raise EnvdirError(f"at most {MAX_DIRECTORIES} directories", source=str(directory))
         return True
 
-    def _note(self, file_name: str, file_value: str | None) -> None:
+    def _note(self, file_name: str, file_value: str | None, path: Path) -> None:
         """Set or unset a variable; a name with ``=`` is divided there, as pathexec_env() and execve() do."""
         name, equals, rest = file_name.partition("=")
         value = file_value
@@ -161,7 +164,7 @@ class _Reader:
         if len(os.fsencode(f"{name}={value or ''}")) >= MAX_VARIABLE_BYTES:
             raise EnvdirError(f"less than {MAX_VARIABLE_BYTES} octets in a variable", source=name)
         self.final.pop(name, None)
-        self.final[name] = value
+        self.final[name] = (value, path)
 
     def _read_dot_envfile(self, path: Path) -> None:
         """Read VAR=value lines; as in the program a NUL ends the first line, and in a later one the file."""
@@ -172,7 +175,7 @@ class _Reader:
             text = line.lstrip(b" \t\r\v\f")
             if text and not text.startswith(b"#"):
                 name, equals, value = text.partition(b"=")
-                self._note(os.fsdecode(name), os.fsdecode(value) if equals else None)
+                self._note(os.fsdecode(name), os.fsdecode(value) if equals else None, path)
 
     def _read_dot_envdir(self, path: Path) -> None:
         """Read the directory .envdir, or those that the file .envdir lists."""
@@ -187,7 +190,7 @@ class _Reader:
     def _read_file(self, path: Path, *, limit_bytes: int = _MAX_LIST_BYTES) -> bytes | None:
         """Return the octets of a file; None when it is left out or has vanished."""
         try:
-            return _read_beginning(path, limit_bytes)
+            return read_beginning(path, limit_bytes)
         except OSError as error:
             problem = _problem(error)
             if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
@@ -216,8 +219,12 @@ def _list_names(directory: Path) -> list[str]:
     raise EnvdirError(f"a directory that can be read ({problem})", source=str(directory))
 
 
-def _read_beginning(path: Path, limit_bytes: int) -> bytes:
-    """Return the octets of a file up to a limit, without waiting for anybody."""
+def read_beginning(path: Path, limit_bytes: int) -> bytes:
+    """Return the octets of a file up to one more than a limit, without waiting for anybody.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         octets = bytearray()

@@ -23,8 +23,8 @@ from indimail_kit import exitcodes
 from indimail_kit.auth.checkpassword_run import ModuleAuthority
 from indimail_kit.auth.mechanisms import available_mechanisms, must_be_encrypted, offered_mechanisms
 from indimail_kit.auth.smtp_auth import ServerExchange
-from indimail_kit.control.envdir import read_envdir
-from indimail_kit.control.tcprules import parse_rules
+from indimail_kit.control.environment import what_applies
+from indimail_kit.control.tcprules import DEFAULT_MATCH, parse_rules
 from indimail_kit.envelope import Envelope
 from indimail_kit.errors import KitError, QueueError
 from indimail_kit.lab.session import Applied, SessionRecord, SmtpdLimits, Transaction
@@ -165,25 +165,18 @@ class LabService:
 
         Raises:
             RulesError: tcp.smtp breaks its grammar.
-            EnvdirError: The variables directory is not one.
+            EnvdirError: The variables directory is not one, or a control file cannot be read.
             OSError: One of them cannot be read.
         """
-        match = parse_rules(self.rules_path.read_bytes(), source=str(self.rules_path)).find(ip)
-        service = read_envdir(self.variables_path)
-        environment: dict[str, str] = {}
-        origin: dict[str, str] = {}
-        for source, variables in (
-            ("tcpserver", {"PROTO": "TCP", "TCPREMOTEIP": ip, "TCPLOCALHOST": self.host}),
-            ("variables/", service.environment),
-            (f"tcp.smtp rule {match.rule or ':'}", match.environment),
-        ):
-            for name, value in variables.items():
-                environment[name] = value
-                origin[name] = source + name if source.endswith("/") else source
-        for name in match.unset:
-            environment.pop(name, None)
-            origin.pop(name, None)
-        return Applied(match, environment, origin)
+        rules = parse_rules(self.rules_path.read_bytes(), source=str(self.rules_path))
+        applied = what_applies(
+            variables=self.variables_path,
+            rules=rules,
+            control=self._directory / "control",
+            ip=ip,
+            local_host=self.host,
+        )
+        return Applied(applied.match or DEFAULT_MATCH, applied.environment, applied.origins)
 
     # -- logins --------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,8 @@ class Applied:
 
     Attributes:
         match: The rule of tcp.smtp.
-        environment: All variables: the service's, then the rule's, then tcpserver's own.
-        origin: Variable -> "variables/NAME", "tcp.smtp rule X" or "tcpserver".
+        environment: All variables: the service's, tcpserver's own, the rule's, control files that stand in.
+        origin: Variable -> "variables/NAME", "tcpserver", "tcp.smtp rule X (line N)" or "control/NAME".
     """
 
     match: Match

@@ -155,7 +155,7 @@ def test_qhpsi_from_tcp_smtp_as_in_the_seed(make_lab: Callable[..., Lab]) -> Non
     (lab.directory / "control" / "tcp.smtp").write_text(":allow,QHPSI='/bin/false %s',QHPSIRC='1',REJECTVIRUS='1'\n")
     journey = lab.send()
     assert journey.smtp_reply == "554 qq message contains virus (#5.7.1)"
-    assert ("REJECTVIRUS", "1   ← tcp.smtp rule :") in journey.station("rules").facts
+    assert ("REJECTVIRUS", "1   ← tcp.smtp rule : (line 1)") in journey.station("rules").facts
 
 
 @pytest.mark.parametrize(
