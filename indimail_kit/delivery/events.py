@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from indimail_kit.delivery.schedule import Channel
+from indimail_kit.delivery.vfilter import FilterRule
 
 Outcome = Literal["success", "failure", "deferral"]
 """K, D and Z of a delivery report."""
@@ -75,12 +76,14 @@ class Report:
         text: What to log and, after a failure, to tell the sender; ends with a newline ("did 1+0+0\n").
         path: The file in a Maildir, or None.
         folder: "Inbox", the folder's name, or "".
+        rule: The filter that chose the folder, or None.
     """
 
     outcome: Outcome
     text: bytes
     path: Path | None = None
     folder: str = ""
+    rule: FilterRule | None = None
 
 
 Deliver = Callable[[Delivery], Report]
@@ -105,6 +108,7 @@ class SendEvent:
         report: The reason as logged ("did_1+0+0/").
         path: The file in a Maildir, or None.
         folder: "Inbox", the folder's name, or "".
+        rule: The filter that chose the folder, or None.
         line: The line without its label and its end.
     """
 
@@ -121,6 +125,7 @@ class SendEvent:
     report: str = ""
     path: Path | None = None
     folder: str = ""
+    rule: FilterRule | None = None
     line: bytes = b""
 
 

@@ -14,7 +14,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -112,6 +112,7 @@ class LocalDelivery:
             report = self._write(maildir, folder, parts, clock=clock, sync=sync, on_call=on_call)
         if rule is None or report.outcome != "success":
             return report
+        report = replace(report, rule=rule)
         if rule.forward_to:
             report = _forward(rule, delivery, report, forward)
         return REJECTED if rule.is_bounced and report.outcome == "success" else report
@@ -230,4 +231,4 @@ def _forward(rule: FilterRule, delivery: Delivery, report: Report, forward: Forw
     except (KitError, OSError, _ReadError):
         return NO_FORWARD
     text = b"did %d+1+0\nqp %d\n" % (report.path is not None, qp)
-    return Report("success", text, path=report.path, folder=report.folder)
+    return replace(report, text=text)

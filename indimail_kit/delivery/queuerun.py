@@ -349,7 +349,7 @@ class QueueRun:
         text = report.text[:REPORT_MAX_OCTETS]
         if report.outcome == "deferral" and job.is_last:
             return Report("failure", text + TOO_OLD_TEXT)
-        return Report(report.outcome, text, report.path, report.folder)
+        return Report(report.outcome, text, report.path, report.folder, report.rule)
 
     def _record(self, job: _Job, mark: Mark, number: int, report: Report, about: dict[str, Any]) -> None:
         about |= {"outcome": report.outcome, "report": as_text(logsafe(report.text))}
@@ -359,7 +359,7 @@ class QueueRun:
             queue_number=self._queue_number,
             outcome=report.outcome,
             report=report.text,
-            about=about | {"path": report.path, "folder": report.folder},
+            about=about | {"path": report.path, "folder": report.folder, "rule": report.rule},
         )
         if report.outcome == "deferral":
             return

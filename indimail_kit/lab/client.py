@@ -6,6 +6,7 @@ smtplib is in the standard library, well kept, and a true client: what it hears 
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
 import socket
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,9 @@ SERVER_HOST: Final = HOST
 
 CLIENT_HOST: Final = "client.example.com"
 """What the client calls itself in EHLO."""
+
+_LINE_DOT: Final = re.compile(rb"(?m)^\.")
+"""A dot that begins a line; it is sent twice. Source: RFC 5321 section 4.5.2."""
 
 
 class _Client(smtplib.SMTP):
@@ -107,12 +111,17 @@ def send_mail(
 
 
 def _data(client: smtplib.SMTP, mail: bytes) -> tuple[int, bytes]:
-    """Send the mail; return the reply to its end, or the one that refused DATA."""
-    try:
-        return client.data(mail)
-    except smtplib.SMTPDataError as error:
-        text = error.smtp_error
-        return error.smtp_code, text if isinstance(text, bytes) else text.encode()
+    """Send the mail; return the reply to its end, or the one that refused DATA.
+
+    smtplib loses the reply of a server that refuses in the middle of the mail and hangs up; this reads it.
+    """
+    code, text = client.docmd("DATA")
+    if code != 354 or client.sock is None:
+        return code, text
+    end = b".\r\n" if mail.endswith(b"\r\n") else b"\r\n.\r\n"
+    with contextlib.suppress(OSError):
+        client.sock.sendall(_LINE_DOT.sub(b"..", mail) + end)
+    return client.getreply()
 
 
 def _log_in(

@@ -3,7 +3,7 @@
 Events come from several threads: the SMTP thread, a queue worker, qmail-send, the client. They are put in order by
 a lock.
 
-Rule 1: everything that becomes a RawBlock is redacted or harmless; the session's octets go through `auth.redact`.
+Rule 1: everything that becomes a RawBlock is redacted or harmless, see `shown`.
 """
 
 from __future__ import annotations
@@ -13,23 +13,19 @@ from dataclasses import replace
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.auth.redact import redact
-from indimail_kit.lab.journey import STATION_KEYS, Journey, RawBlock, Station, StationState
+from indimail_kit.lab.journey import STATION_KEYS, Arrival, Journey, RawBlock, Station, StationState
+from indimail_kit.lab.shown import as_text, dialogue
 from indimail_kit.qhpsi.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from indimail_kit.auth.transcript import WireChunk
     from indimail_kit.delivery.send import SendEvent
     from indimail_kit.lab.session import Applied, SessionRecord
     from indimail_kit.mailqueue.enqueue import Queued, Step
     from indimail_kit.mailqueue.snapshot import MessageFiles
     from indimail_kit.qhpsi.scanning import ScanReport
-
-MAX_RAW_BYTES: Final = 8192
-"""Most of one file that a station shows (unit: octets); the whole is in the lab's directory."""
 
 _VERDICT_WORDS: Final = {
     Verdict.CLEAN: "CLEAN",
@@ -37,23 +33,6 @@ _VERDICT_WORDS: Final = {
     Verdict.NOT_SCANNED: "NOT SCANNED",
     Verdict.ERROR: "ERROR",
 }
-
-
-def as_text(octets: bytes, *, limit: int = MAX_RAW_BYTES) -> str:
-    r"""Return octets as text: UTF-8, other octets escaped, NUL as ``\0``, cut at a limit with a word about it."""
-    text = octets[:limit].decode("utf-8", "backslashreplace").replace("\0", "\\0")
-    cut = len(octets) - limit
-    return text if cut <= 0 else f"{text}\n… {cut} more octets"
-
-
-def dialogue(chunks: list[WireChunk]) -> str:
-    """Return a redacted session as lines that begin with ``S:`` or ``C:``."""
-    lines: list[str] = []
-    for chunk in redact(chunks):
-        mark = "C: " if chunk.direction == "client" else "S: "
-        text = as_text(chunk.octets, limit=4096).replace("\r\n", "\n").rstrip("\n")
-        lines += [mark + line for line in text.split("\n")]
-    return "\n".join(lines)
 
 
 class Follower:
@@ -73,12 +52,14 @@ class Follower:
         clock: Callable[[], int],
         commands: dict[str, str],
         on_station: Callable[[Station], None] | None,
+        mail: bytes = b"",
     ) -> None:
         self.is_over = threading.Event()
         self._lock = threading.RLock()
         self._clock = clock
         self._commands = dict(commands)
         self._on_station = on_station
+        self._sent = mail
         self._started_ns = clock()
         self._record: SessionRecord | None = None
         self._files: MessageFiles | None = None
@@ -139,7 +120,12 @@ class Follower:
 
     # -- events --------------------------------------------------------------------------------------------------
 
+    def _on_log(self, line: bytes) -> None:
+        text = line.decode("utf-8", "backslashreplace").rstrip("\n")
+        self._journey = replace(self._journey, log_lines=(*self._journey.log_lines, text))
+
     def _on_rules(self, applied: Applied) -> None:
+        self._journey = replace(self._journey, variables=tuple(sorted(applied.environment.items())))
         rule = applied.match.rule or ":"
         facts = [("rule", rule), ("action", applied.match.action)]
         interesting = ("QHPSI", "REJECTVIRUS", "VIRUSFORWARD", "QUARANTINE", "QUEUE_BASE", "QUEUE_COUNT", "RELAYCLIENT")
@@ -182,7 +168,9 @@ class Follower:
         if step.message_number and not self._journey.message_number and step.call in ("link", "unlink"):
             self._journey = replace(self._journey, queue=queue, message_number=step.message_number)
 
-    def _on_scan_start(self, path: Path) -> None:
+    def _on_scan_start(self, value: tuple[Path, int]) -> None:
+        path, message_bytes = value
+        self._journey = replace(self._journey, message_bytes=message_bytes)
         self._commands["scan"] = self._commands.get("scan", "").replace("%s", quote(str(path)))
         self._mess_done()
         self._set("scan", StationState.WORKING, sentence="The scanner reads the file.")
@@ -196,6 +184,7 @@ class Follower:
 
     def _on_scan(self, report: ScanReport) -> None:
         answer = report.answer
+        self._journey = replace(self._journey, report=report)
         header = report.header.decode("utf-8", "backslashreplace").strip()
         if answer is None:
             self._set(
@@ -260,7 +249,7 @@ class Follower:
         )
 
     def _on_queued(self, queued: Queued) -> None:
-        self._journey = replace(self._journey, qp=queued.qp)
+        self._journey = replace(self._journey, qp=queued.qp, message_bytes=queued.message_bytes)
         if queued.is_swallowed:
             self._journey = replace(self._journey, queue="", message_number=0, header="")
         elif self._stations["send"].state is StationState.WAITING:
@@ -296,7 +285,10 @@ class Follower:
             )
         elif event.outcome == "success":
             folder = event.folder or "Inbox"
-            self._journey = replace(self._journey, folder=folder, delivered_to=f"{event.recipient} {folder}")
+            arrival = self._arrival(event)
+            self._journey = replace(
+                self._journey, folder=folder, delivered_to=f"{event.recipient} {folder}", arrival=arrival
+            )
             self._set(
                 "send",
                 StationState.DONE,
@@ -332,6 +324,16 @@ class Follower:
         except OSError as error:
             return (RawBlock("the mail", f"not readable: {error.strerror}"),)
         return (RawBlock("the mail as delivered", as_text(octets), path=str(event.path), command=f"cat {event.path}"),)
+
+    def _arrival(self, event: SendEvent) -> Arrival | None:
+        try:
+            stored = event.path.read_bytes() if event.path is not None else b""
+        except OSError:
+            return None
+        return Arrival.of(
+            self._sent, stored, path=str(event.path or ""), folder=event.folder, recipient=event.recipient,
+            rule=event.rule,
+        )  # fmt: skip
 
     # -- ends ----------------------------------------------------------------------------------------------------
 

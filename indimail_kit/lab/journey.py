@@ -10,9 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.wiring import provider
+
+if TYPE_CHECKING:
+    from indimail_kit.delivery.vfilter import FilterRule
+    from indimail_kit.qhpsi.scanning import ScanReport
 
 STATION_KEYS: Final = ("auth", "rules", "mess", "scan", "todo", "send", "inbox")
 """The stations in the order of the journey."""
@@ -97,6 +101,49 @@ class Station:
         return STATION_TITLES[self.key]
 
 
+MAX_KEPT_BYTES: Final = 32 * 1024
+"""Most of a mail that an Arrival keeps (unit: octets); the whole is in the mailbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A mail before and after: what the client sent, and what lies in the mailbox.
+
+    Attributes:
+        sent: The beginning of the mail as it was sent, dots not doubled.
+        sent_bytes: Size of all that was sent (unit: octets).
+        stored: The beginning of the file.
+        stored_bytes: Size of the file (unit: octets).
+        is_unchanged: Whether the file ends with the whole mail as it was sent, its CR LF made LF.
+        path: The file.
+        folder: "Inbox" or the folder's name.
+        recipient: Whose mailbox it is.
+        rule: The filter that chose the folder, or None.
+    """
+
+    sent: bytes = field(repr=False)
+    sent_bytes: int
+    stored: bytes = field(repr=False)
+    stored_bytes: int
+    is_unchanged: bool
+    path: str
+    folder: str
+    recipient: str
+    rule: FilterRule | None = None
+
+    @classmethod
+    def of(
+        cls, sent: bytes, stored: bytes, *, path: str, folder: str, recipient: str, rule: FilterRule | None
+    ) -> Arrival:
+        """Compare what was sent with what was stored, and keep the beginning of both."""
+        as_stored = sent.replace(b"\r\n", b"\n")
+        return cls(
+            sent=sent[:MAX_KEPT_BYTES], sent_bytes=len(sent), stored=stored[:MAX_KEPT_BYTES], stored_bytes=len(stored),
+            is_unchanged=stored.endswith(as_stored if as_stored.endswith(b"\n") else as_stored + b"\n"),
+            path=path, folder=folder, recipient=recipient, rule=rule,
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Journey:
     """The whole way of one mail.
@@ -120,6 +167,11 @@ class Journey:
         elapsed_ms: From start to end (unit: ms).
         expected: What should have happened, or "".
         is_expected: Whether it happened; None when nothing was expected.
+        variables: What qmail-queue had in its environment, sorted by name.
+        message_bytes: Size of the mess file, Received lines included (unit: octets); 0 when there was none.
+        report: What the scan meant for the queue; None when nobody was asked about a scan.
+        log_lines: Lines of qmail-smtpd about this mail, as they stand in its log.
+        arrival: The mail before and after; None when it is in no mailbox.
     """
 
     case: str
@@ -140,6 +192,11 @@ class Journey:
     elapsed_ms: float = 0.0
     expected: str = ""
     is_expected: bool | None = None
+    variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    message_bytes: int = field(default=0, repr=False)
+    report: ScanReport | None = field(default=None, repr=False)
+    log_lines: tuple[str, ...] = field(default=(), repr=False)
+    arrival: Arrival | None = field(default=None, repr=False)
 
     def station(self, key: str) -> Station:
         """Return the station of a key."""

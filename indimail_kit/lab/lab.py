@@ -23,7 +23,7 @@ from indimail_kit.delivery.send import SendEvent
 from indimail_kit.errors import LabError
 from indimail_kit.lab.client import send_mail
 from indimail_kit.lab.follow import Follower
-from indimail_kit.lab.mail import Attachment, compose
+from indimail_kit.lab.mail import Attachment, compose, to_wire
 from indimail_kit.lab.parts import Parts, Settings, start_parts
 from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, USERS, Places
 from indimail_kit.lab.scanners import LabScanner, ScannerChoice
@@ -219,6 +219,7 @@ class Lab:
         user: str | None = None,
         passwd: str = DEMO_PASSWORD,
         attach: Attachment = "none",
+        message: bytes | None = None,
         reject_virus: int | None = None,
         case: str = "",
         on_station: Callable[[Station], None] | None = None,
@@ -237,6 +238,7 @@ class Lab:
             user: Who logs in; the sender unless given.
             passwd: Password.
             attach: "none", or the test virus in one of its wrappings.
+            message: A whole mail of one's own instead of subject, body and attach; line ends as `mail.to_wire` says.
             reject_virus: Sets REJECTVIRUS first (it stays so); None leaves it.
             case: Name of the case, for the tables.
             on_station: Called with each station that changes, from several threads.
@@ -254,20 +256,18 @@ class Lab:
             commands = station_commands(
                 address, sender, recipient, mechanism, self._scanner.qhpsi, self._running_places()
             )
+            if message is None:
+                number = next(self._message_ids)
+                stamp = "fresh" if self.seed is not None else format(time.time_ns(), "x")
+                mail = compose(
+                    sender=sender, recipient=recipient, subject=subject, body=body, attach=attach,
+                    date=datetime.now(UTC), message_id=f"<{number}.{stamp}@{DOMAIN}>",
+                )  # fmt: skip
+            else:
+                mail = to_wire(message)
             follower = Follower(
-                sender=sender,
-                recipient=recipient,
-                mechanism=mechanism,
-                case=case,
-                clock=time.time_ns,
-                commands=commands,
-                on_station=on_station,
-            )
-            number = next(self._message_ids)
-            stamp = "fresh" if self.seed is not None else format(time.time_ns(), "x")
-            mail = compose(
-                sender=sender, recipient=recipient, subject=subject, body=body, attach=attach,
-                date=datetime.now(UTC), message_id=f"<{number}.{stamp}@{DOMAIN}>",
+                sender=sender, recipient=recipient, mechanism=mechanism, case=case, clock=time.time_ns,
+                commands=commands, on_station=on_station, mail=mail,
             )  # fmt: skip
             try:
                 send_mail(

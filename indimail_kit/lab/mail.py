@@ -53,6 +53,19 @@ def compose(
     return mail.as_bytes(policy=mail.policy.clone(linesep="\r\n", max_line_length=998))
 
 
+def to_wire(octets: bytes) -> bytes:
+    r"""Return a mail of a person's own as a mail client would hand it to SMTP.
+
+    A text whose lines all end with LF, as a file does, gets CR LF. Where both kinds are in it, nobody knows what was
+    meant, and every octet stays: the server refuses it, which is worth seeing.
+
+    Example:
+        >>> to_wire(b"Subject: a\n\ntext\n"), to_wire(b"Subject: a\r\n\ntext\n")
+        (b'Subject: a\r\n\r\ntext\r\n', b'Subject: a\r\n\ntext\n')
+    """
+    return octets if b"\r\n" in octets else octets.replace(b"\n", b"\r\n")
+
+
 def _zipped_eicar() -> bytes:
     """Return a zip that holds the test virus as ``eicar.com``."""
     octets = io.BytesIO()

@@ -110,7 +110,7 @@ class LabService:
         self._local_domains = local_domains
         self._layouts = layouts
         self._scanner_for = scanner_for
-        self.log = SmtpdLog(smtpd_log, host=host, connection_limit=limits.connections)
+        self.log = SmtpdLog(smtpd_log, host=host, connection_limit=limits.connections, clock=clock)
         self._next_pid = next_pid
         self._rng = rng
         self._rng_lock = threading.Lock()
@@ -270,7 +270,7 @@ class LabService:
         scanner = self._scanner_for(config, environ, layout) if config.is_enabled else None
 
         def scan(mess_path: Path, *, message_bytes: int) -> ScanReport:
-            record.emit(self._clock(), "scan_start", mess_path)
+            record.emit(self._clock(), "scan_start", (mess_path, message_bytes))
             assert scanner is not None  # noqa: S101 - `scan` is only handed over with a scanner
             report = scan_message(mess_path, config=config, scanner=scanner, message_bytes=message_bytes)
             record.emit(self._clock(), "scan", report)

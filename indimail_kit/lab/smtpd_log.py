@@ -27,13 +27,17 @@ class SmtpdLog:
         connection_limit: Most sessions at once.
     """
 
-    def __init__(self, log: LogWriter, *, host: str, connection_limit: int) -> None:
+    def __init__(self, log: LogWriter, *, host: str, connection_limit: int, clock: Callable[[], int]) -> None:
         self.host = host
         self.connection_limit = connection_limit
         self._log = log
+        self._clock = clock
 
     def _write(self, record: SessionRecord, form_name: str, **fields: str | int | bytes) -> None:
-        self._log.write(format_line(form_name, pid=record.pid, **fields))
+        now_ns = self._clock()
+        written = self._log.write(format_line(form_name, pid=record.pid, **fields), now_ns)
+        if form_name.startswith("smtpd_"):  # tcpserver's last line comes when nobody listens any more
+            record.emit(now_ns, "log", written)
 
     def connected(self, record: SessionRecord) -> None:
         """Say that a client connected."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from indimail_kit.lab.mail import ATTACHMENTS, Attachment, compose
+from indimail_kit.lab.mail import ATTACHMENTS, Attachment, compose, to_wire
 from indimail_kit.qhpsi import eicar
 
 DATE = datetime(2010, 3, 15, 3, 0, 54, tzinfo=UTC)
@@ -77,3 +77,20 @@ def test_line_end_in_a_header_is_refused() -> None:
         compose(
             sender="a@b", recipient="c@d", subject="x\nBcc: e@f", body="", attach="none", date=DATE, message_id="<1@b>"
         )
+
+
+@pytest.mark.parametrize(
+    ("octets", "sent"),
+    [
+        (b"a\nb\n", b"a\r\nb\r\n"),
+        (b"a\r\nb\r\n", b"a\r\nb\r\n"),
+        (b"a\r\nb\n", b"a\r\nb\n"),
+        (b"a\rb\n", b"a\rb\r\n"),
+        (b"", b""),
+        (b"\x00\xff\n", b"\x00\xff\r\n"),
+    ],
+    ids=["a file", "a mail", "both kinds", "a bare CR", "nothing", "any octets"],
+)
+def test_a_mail_of_ones_own_gets_the_line_ends_of_a_client(octets: bytes, sent: bytes) -> None:
+    """LF becomes CR LF where no line has CR LF; nothing else is touched."""
+    assert to_wire(octets) == sent
