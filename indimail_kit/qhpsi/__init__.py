@@ -6,6 +6,7 @@ verdicts, and from it, by IndiMail's decision table, a header, an exit code, and
 
     config.py          the variables          command.py  plugin.py  clamd_client.py  embedded.py    who is asked
     decision_tree.py   the way to a decision  decision.py  what it means    scanning.py            the deed
+    explanation.py     all of it in words, without a message                pitfalls.py            what is wrong with it
 
     policy = QhpsiConfig.from_environ({"QHPSI": "/usr/bin/clamdscan %s --quiet --no-summary", "REJECTVIRUS": "1"})
     report = scan(path, policy, scanner=clamd("/run/clamd.sock"))
@@ -25,8 +26,6 @@ from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon as ClamdDaemon
 from indimail_kit.qhpsi.clamd_daemon import find_clamd as find_clamd
 from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S as DEFAULT_TIMEOUT_S
 from indimail_kit.qhpsi.command import CommandScanner as CommandScanner
-from indimail_kit.qhpsi.command import build_argv as build_argv
-from indimail_kit.qhpsi.command import split_words as split_words
 from indimail_kit.qhpsi.config import QhpsiConfig as QhpsiConfig
 from indimail_kit.qhpsi.decision import Outcome as Outcome
 from indimail_kit.qhpsi.decision import ScanAction as ScanAction
@@ -39,6 +38,12 @@ from indimail_kit.qhpsi.decision_tree import Step as Step
 from indimail_kit.qhpsi.decision_tree import path_of as path_of
 from indimail_kit.qhpsi.decision_tree import path_of_answer as path_of_answer
 from indimail_kit.qhpsi.embedded import EmbeddedScanner as EmbeddedScanner
+from indimail_kit.qhpsi.explanation import Explanation as Explanation
+from indimail_kit.qhpsi.explanation import explain as explain
+from indimail_kit.qhpsi.makeargs import build_argv as build_argv
+from indimail_kit.qhpsi.makeargs import split_words as split_words
+from indimail_kit.qhpsi.pitfalls import Danger as Danger
+from indimail_kit.qhpsi.pitfalls import Pitfall as Pitfall
 from indimail_kit.qhpsi.plugin import PluginScanner as PluginScanner
 from indimail_kit.qhpsi.scanning import ScanReport as ScanReport
 from indimail_kit.qhpsi.scanning import scan_message as scan_message
@@ -56,9 +61,12 @@ __all__ = [
     "ClamdClient",
     "ClamdDaemon",
     "CommandScanner",
+    "Danger",
     "EmbeddedScanner",
+    "Explanation",
     "Leaf",
     "Outcome",
+    "Pitfall",
     "PluginScanner",
     "QhpsiConfig",
     "Question",
@@ -75,6 +83,7 @@ __all__ = [
     "decide",
     "eicar",
     "embedded",
+    "explain",
     "find_clamd",
     "outcome",
     "parse_reply",

@@ -1,13 +1,6 @@
-"""A QHPSI string -> argument vector -> exit code of a program, without a shell.
+"""A QHPSI string -> exit code of the program that it names, without a shell.
 
-Source: IndiMail libqmail base/makeargs.c, indimail-mta-x/qmail-queue.c `qhpsiprog()`, qhpsi.c.
-
-Note for maintainers: makeargs is no shell. White space parts words; a quote (either kind closes it) counts only at
-the start of a word and what follows the closing quote is dropped; a backslash is an ordinary character. A word that
-begins with ``$`` is looked up under *everything that is left of the string* as its name, so ``$VAR`` works as the
-last word only; in front of others it is not found, and a name that is not found ends the list without a word.
-
-Rule 1: what runs is an argument vector; text from a message never gets near a shell.
+Source: IndiMail indimail-mta-x/qmail-queue.c `qhpsiprog()`, qhpsi.c.
 
 Deviation: IndiMail's scanner inherits the envelope pipe and the message open for writing; ours inherits nothing. A
 script without ``#!`` is not run (execvp would hand it to /bin/sh).
@@ -16,7 +9,6 @@ script without ``#!`` is not run (execvp would hand it to /bin/sh).
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -27,89 +19,11 @@ from typing import Final
 from indimail_kit.qhpsi.child import EXEC_FAILED, ChildEnd, run_child
 from indimail_kit.qhpsi.config import PLUGIN_PREFIX, QhpsiConfig
 from indimail_kit.qhpsi.decision import verdict_of
+from indimail_kit.qhpsi.makeargs import build_argv
 from indimail_kit.qhpsi.verdict import ScanAnswer, Verdict
 
 DEFAULT_TIMEOUT_S: Final = 120.0
 """Time limit of one scan (unit: s): clamd's own MaxScanTime. qmail-queue itself would wait 86,400 s (DEATH)."""
-
-_WHITE_SPACE: Final = " \t\n\v\f\r"
-"""isspace() in the C locale."""
-
-_QUOTES: Final = "\"'"
-
-
-_NEXT_WORD: Final = re.compile(rf"[{_WHITE_SPACE}]*")
-_WORD_END: Final = re.compile(rf"[^{_WHITE_SPACE}]*")
-_CLOSING: Final = re.compile(f"[{_QUOTES}]")
-
-
-def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
-    """Return where a pattern that always matches ends."""
-    match = pattern.match(text, position)
-    return match.end() if match else position
-
-
-def split_words(text: str, environ: Mapping[str, str]) -> list[str]:
-    """Split a command as makeargs() does.
-
-    Args:
-        text: The value of QHPSI.
-        environ: Where ``$VAR`` is looked up.
-
-    Source:
-        IndiMail libqmail base/makeargs.c, revision 2.12.
-
-    Example:
-        >>> split_words('scan "a b"c %s $HOME', {"HOME": "/root"})
-        ['scan', 'a b', '%s', '/root']
-        >>> split_words("scan $HOME %s", {"HOME": "/root"})
-        ['scan']
-    """
-    words: list[str] = []
-    position = 0
-    while True:
-        start = _skip(_NEXT_WORD, text, position)
-        if start == len(text):
-            return words
-        if text[start] == "$":
-            value = environ.get(text[start + 1 :])
-            if value is None:
-                return words
-            words.append(value)
-            position = _skip(_WORD_END, text, start)
-            continue
-        closing = _CLOSING.search(text, start + 1) if text[start] in _QUOTES else None
-        position = _skip(_WORD_END, text, closing.end() if closing else start)
-        words.append(text[start + 1 : closing.start()] if closing else text[start:position])
-
-
-def build_argv(text: str, file_name: str, environ: Mapping[str, str]) -> list[str]:
-    """Make the argument vector that qmail-queue hands to qhpsi.
-
-    Args:
-        text: The value of QHPSI.
-        file_name: The message, as the scanner shall see it.
-        environ: Where ``$VAR`` is looked up.
-
-    Returns:
-        The vector; [] when the string holds no program. Several words without ``%s`` get no file name: the scanner's
-        exit code counts all the same.
-
-    Source:
-        IndiMail qmail-queue.c `qhpsiprog()`.
-
-    Example:
-        >>> build_argv("/usr/bin/clamdscan %s --quiet --no-summary", "mess/16/660188", {})
-        ['/usr/bin/clamdscan', 'mess/16/660188', '--quiet', '--no-summary']
-        >>> build_argv("plugin: a.so b.so", "mess/16/660188", {})
-        ['plugin:mess/16/660188', 'a.so', 'b.so']
-    """
-    if text.startswith(PLUGIN_PREFIX):
-        return [PLUGIN_PREFIX + file_name, *split_words(text.removeprefix(PLUGIN_PREFIX), environ)]
-    words = split_words(text, environ)
-    if len(words) == 1:
-        return [words[0], file_name]
-    return words[:1] + [file_name if word.startswith("%s") else word for word in words[1:]]
 
 
 def name_for_child(path: Path, cwd: Path | None) -> str:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from indimail_kit.qhpsi.child import EXEC_FAILED, ChildEnd, run_child
-from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S, answer_of, build_argv, name_for_child
+from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S, answer_of, name_for_child
 from indimail_kit.qhpsi.config import PLUGIN_PREFIX, QhpsiConfig
+from indimail_kit.qhpsi.makeargs import build_argv
 from indimail_kit.qhpsi.verdict import ScanAnswer, Verdict, visible
 
 HOME: Final = Path("/var/indimail")

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S, CommandScanner, build_argv
+from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S, CommandScanner
 from indimail_kit.qhpsi.config import QhpsiConfig
 from indimail_kit.qhpsi.decision import ScanAction, is_scanned, outcome
 from indimail_kit.qhpsi.decision_tree import action_of, path_of_answer
+from indimail_kit.qhpsi.makeargs import build_argv
 from indimail_kit.qhpsi.mess_file import describe
 from indimail_kit.qhpsi.plugin import PluginScanner
 from indimail_kit.qhpsi.verdict import ScanAnswer, Scanner, Verdict

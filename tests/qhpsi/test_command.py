@@ -2,64 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from indimail_kit.qhpsi.command import CommandScanner, build_argv, name_for_child, split_words
+from indimail_kit.qhpsi.command import CommandScanner, name_for_child
 from indimail_kit.qhpsi.config import QhpsiConfig
 from indimail_kit.qhpsi.verdict import Verdict
 
-ANSWERS = json.loads(
-    (Path(__file__).parents[1] / "data/indimail/qhpsi/makeargs-answers.json").read_text(encoding="utf-8")
-)
 ENVIRON = {"PATH": "/usr/bin:/bin"}
-
-
-@pytest.mark.parametrize("case", ANSWERS["cases"], ids=lambda case: repr(case["text"]))
-def test_words_are_those_of_the_real_makeargs(case: dict[str, object]) -> None:
-    """240 strings, split by libqmail's own function: the words are the same."""
-    assert split_words(str(case["text"]), ANSWERS["environment"]) == case["words"]
-
-
-@given(text=st.text(alphabet="ab%s$\"'\\ \t\n;|&`()é"), name=st.text("ab", max_size=2))
-def test_splitting_invents_nothing(text: str, name: str) -> None:
-    """Every word is a piece of the string or the value of a variable; nothing is executed or expanded."""
-    words = split_words(text, {name: "VALUE"})
-
-    assert all(word in text or word == "VALUE" for word in words)
-
-
-@pytest.mark.parametrize(
-    ("text", "argv"),
-    [
-        ("/usr/bin/clamdscan %s --quiet --no-summary", ["/usr/bin/clamdscan", "mess/1/2", "--quiet", "--no-summary"]),
-        ("scan", ["scan", "mess/1/2"]),
-        ("scan -x", ["scan", "-x"]),
-        ("scan %s %s", ["scan", "mess/1/2", "mess/1/2"]),
-        ("scan %sfoo", ["scan", "mess/1/2"]),
-        ("scan file=%s", ["scan", "file=%s"]),
-        ('scan "%s"', ["scan", "mess/1/2"]),
-        ("%s", ["%s", "mess/1/2"]),
-        ("%s %s", ["%s", "mess/1/2"]),
-        ("scan $UNSET %s", ["scan", "mess/1/2"]),
-        ("scan -x $PERCENT", ["scan", "-x", "mess/1/2"]),
-        ("", []),
-        (" \t", []),
-        ("$UNSET", []),
-        ("plugin: a.so b.so", ["plugin:mess/1/2", "a.so", "b.so"]),
-        ("plugin:a.so", ["plugin:mess/1/2", "a.so"]),
-        ("plugin:", ["plugin:mess/1/2"]),
-        ("plugin: $PLUGINS", ["plugin:mess/1/2", "a.so b.so"]),
-    ],
-)
-def test_file_name_takes_the_place_of_percent_s(text: str, argv: list[str]) -> None:
-    """The rules of qhpsiprog(): a word that begins with %s is replaced, a single word gets the name behind it."""
-    assert build_argv(text, "mess/1/2", {"PERCENT": "%s", "PLUGINS": "a.so b.so"}) == argv
 
 
 def test_name_is_relative_inside_the_queue(tmp_path: Path) -> None:
