@@ -9,14 +9,15 @@ import base64
 import hashlib
 import hmac
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Final, cast
 
 from indimail_kit.auth import cram, framing, plain
-from indimail_kit.course.answers import as_number, kind_of, mistake_in_text
+from indimail_kit.course.answers import as_number, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
+from indimail_kit.course.judging import judge_text, text_of
 from indimail_kit.course.words import PASSWORDS, draw_password, draw_user
 from indimail_kit.errors import SaslError
 
@@ -33,11 +34,6 @@ SEED_USER: Final = "postmaster@example.com"
 SEED_PASSWORD: Final = "pass"  # noqa: S105 - the seed text's, public since 2010
 
 
-def text_of(given: Mapping[str, object], name: str) -> str:
-    """Return a value that is a text."""
-    return cast("str", given[name])
-
-
 def _base64(text: str) -> str:
     return framing.encode_base64(text.encode())
 
@@ -47,11 +43,6 @@ def _decoded(text: str) -> bytes | None:
         return framing.decode_base64(text.encode("utf-8", "replace"))
     except SaslError:
         return None
-
-
-def judge_text(otherwise: Callable[[str], str], drawn: Drawn, answer: object) -> str | None:
-    """Judge an answer that is a text; `otherwise` has the sentence for one that is no known mistake."""
-    return mistake_in_text(answer, right=cast("str", drawn.right), traps=drawn.traps, otherwise=otherwise)
 
 
 # --- 01.1: encode a user ----------------------------------------------------------------------------------------

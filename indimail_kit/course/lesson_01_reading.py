@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, cast
 
 from indimail_kit.auth import plain
 from indimail_kit.auth.mechanisms import MECHANISMS, Mechanism
-from indimail_kit.course.answers import as_choices, as_names, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.failures import FAILURES, Failure, Login, play
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.lesson_01_bytes import SERVER, judge_text, text_of
+from indimail_kit.course.judging import judge_choices, judge_names, judge_text, text_of
+from indimail_kit.course.lesson_01_bytes import SERVER
 from indimail_kit.course.words import draw_password, draw_user
 
 if TYPE_CHECKING:
@@ -109,20 +109,16 @@ SESSION: Final = Exercise(
 def _judge_names(
     drawn: Drawn, answer: object, *, wrong: Mapping[str, str], missing: str, is_wanted_any: str
 ) -> str | None:
-    """Compare a set of names; `wrong` has the sentence for each name that does not belong to the right ones."""
-    names = as_names(answer)
-    if names is None:
-        return f'Names of mechanisms are wanted, as {{"A", "B"}}; this is {kind_of(answer)}, or not only of names.'
-    right = cast("frozenset[str]", drawn.right)
-    listed = frozenset(cast("tuple[str, ...]", drawn.given["mechanisms"]))
-    if names == right:
-        return None
-    if not names <= listed:
-        return "There is a name that is none of the list. Take names as they stand there."
-    if names == listed:
-        return is_wanted_any
-    sentence = next((wrong[name] for name in sorted(names - right) if name in wrong), None)
-    return sentence or missing
+    """Compare a set of mechanisms; `wrong` has the sentence for each that does not belong to the right ones."""
+    return judge_names(
+        drawn,
+        answer,
+        listed=frozenset(cast("tuple[str, ...]", drawn.given["mechanisms"])),
+        what="Names of mechanisms",
+        wrong=wrong.get,
+        missing=missing,
+        is_wanted_any=is_wanted_any,
+    )
 
 
 def _draw_names(rng: random.Random, *, right: tuple[str, ...], extra: tuple[str, ...]) -> Drawn:
@@ -251,20 +247,6 @@ def _draw_failures(rng: random.Random) -> Drawn:
     return Drawn(given={**sessions, "reasons": reasons}, right=right)
 
 
-def _judge_failures(drawn: Drawn, answer: object) -> str | None:
-    choices = as_choices(answer, LETTERS)
-    if choices is None:
-        return f"A dictionary with A, B and C is wanted, a reason for each; this is {kind_of(answer)}, or has others."
-    right = cast("dict[str, str]", drawn.right)
-    for letter in LETTERS:
-        choice = choices.get(letter, "")
-        if choice not in _BY_NAME:
-            return f"{letter}: take one of the names in the list of reasons."
-        if choice != right[letter]:
-            return f"{letter}: {_BY_NAME[choice].not_this}"
-    return None
-
-
 SENTENCES: Final = {
     "exchanged": "changed places",
     "newline": "newline at the end",
@@ -300,5 +282,9 @@ THREE_FAILURES: Final = Exercise(
     ),
     draw=_draw_failures,
     solve=_solve_failures,
-    judge=_judge_failures,
+    judge=partial(
+        judge_choices,
+        {failure.name: failure.meaning for failure in FAILURES},
+        lambda _letter, choice: _BY_NAME[choice].not_this,
+    ),
 )
