@@ -9,7 +9,7 @@ One learner for each kernel::
     course.check("01.1", "…")             # right or not, and why; never the answer
     course.hint("01.1")                   # the next hint
     course.solution("01.1")               # unless a teacher says no
-    course.progress()                     # how far you are; .save("file") and course.resume("file")
+    course.progress("01")                 # how far you are; .save("file") and course.resume("file")
 
 `type_lines` types at a lab's server as with telnet, for those who read without a widget.
 

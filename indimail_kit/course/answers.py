@@ -39,9 +39,12 @@ def is_unanswered(answer: object) -> bool:
     Example:
         >>> is_unanswered("…"), is_unanswered({"A": "…", "B": "…"}), is_unanswered("pass")
         (True, True, False)
+        >>> is_unanswered({"variables/FASTQUEUE": None})  # a file to remove
+        False
     """
     if type(answer) is dict:
-        return all(_is_blank(value) for value in answer.values())
+        removes = bool(answer) and all(value is None for value in answer.values())
+        return not removes and all(_is_blank(value) for value in answer.values())
     if _is_collection(answer):
         return all(_is_blank(item) for item in answer)
     return _is_blank(answer)

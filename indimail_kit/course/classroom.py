@@ -118,13 +118,13 @@ class Classroom:
         self._are_solutions_allowed = bool(is_allowed)
         return self._shows_solutions()
 
-    def progress(self) -> Progress:
-        """Return how far the learner is."""
+    def progress(self, lesson: str = "") -> Progress:
+        """Return how far the learner is; of one lesson ("01") if it is named, and all of it is saved all the same."""
         rows = tuple(
             Row(number, exercise.grade.value, exercise.title, self._record(exercise))
             for number, exercise in self._exercises.items()
         )
-        return Progress(self._learner.name, rows)
+        return Progress(self._learner.name, rows, (as_text(lesson) or "").strip())
 
     def _find(self, number: object) -> Exercise | None:
         return self._exercises.get((as_text(number) or "").strip())

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from indimail_kit.course import lesson_01_bytes, lesson_01_reading
+from indimail_kit.course import (
+    lesson_01_bytes,
+    lesson_01_reading,
+    lesson_02_deciding,
+    lesson_02_reading,
+    lesson_02_service,
+    lesson_02_setting,
+)
 from indimail_kit.course.exercise import Exercise
 
 EXERCISES: Final[tuple[Exercise, ...]] = (
@@ -18,5 +25,14 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     lesson_01_reading.REPLAY,
     lesson_01_reading.HASHES,
     lesson_01_reading.THREE_FAILURES,
+    lesson_02_setting.ARGV,
+    lesson_02_setting.RULE,
+    lesson_02_service.SCANS,
+    lesson_02_service.REPAIR,
+    lesson_02_reading.RECORD,
+    lesson_02_deciding.DECISION,
+    lesson_02_deciding.FILTER,
+    lesson_02_deciding.WHY_451,
+    lesson_02_reading.REPLIES,
 )
 """Number, grade and all; `Classroom` asks them by number."""

@@ -62,18 +62,25 @@ class Progress:
     Attributes:
         learner: The name, "" for nobody in particular.
         rows: All exercises, in order.
+        lesson: The lesson that is shown, as "01"; "" for all of them.
     """
 
     learner: str
     rows: tuple[Row, ...]
+    lesson: str = ""
+
+    @property
+    def shown(self) -> tuple[Row, ...]:
+        """Return the rows of the lesson, or all of them."""
+        return tuple(row for row in self.rows if row.number.startswith(f"{self.lesson}." if self.lesson else ""))
 
     @property
     def right_count(self) -> int:
-        """Return how many exercises are done."""
-        return sum(row.record.is_right for row in self.rows)
+        """Return how many of the exercises shown are done."""
+        return sum(row.record.is_right for row in self.shown)
 
     def table(self) -> tuple[Mapping[str, object], ...]:
-        """Return the rows as dictionaries, for a DataFrame or a file."""
+        """Return the rows shown as dictionaries, for a DataFrame or a file."""
         return tuple(
             {
                 "exercise": row.number,
@@ -84,7 +91,7 @@ class Progress:
                 "hints": row.record.hints,
                 "solution seen": row.record.has_seen_solution,
             }
-            for row in self.rows
+            for row in self.shown
         )
 
     def __repr__(self) -> str:
@@ -95,15 +102,15 @@ class Progress:
         return sentence_html(self._title(), "", code="\n".join(self._lines()))
 
     def _lines(self) -> tuple[str, ...]:
-        width = max((len(row.title) for row in self.rows), default=0)
+        width = max((len(row.title) for row in self.shown), default=0)
         return tuple(
             f"{_sign(row.record)} {row.number:<5} {row.grade} {row.title:<{width}}  {_told(row.record)}".rstrip()
-            for row in self.rows
+            for row in self.shown
         )
 
     def _title(self) -> str:
         who = f"{visible(self.learner)}: " if self.learner else ""
-        return f"{who}{self.right_count} of {len(self.rows)} exercises done"
+        return f"{who}{self.right_count} of {len(self.shown)} exercises done"
 
     def save(self, path: str | Path) -> Path:
         """Write a file that `course.resume` reads; returns its path.

@@ -195,3 +195,17 @@ def test_the_course_needs_neither_jupyter_nor_pandas():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
 
     assert result.stdout.strip() == "[]"
+
+
+def test_progress_of_one_lesson_shows_that_lesson(room, tmp_path):
+    """The table of lesson 02 has its rows only; what is saved has everything."""
+    room.check("01.5", 7)
+    room.check("02.5", "x")
+    shown = room.progress("02")
+    again = Classroom(EXERCISES, environ={}).resume(shown.save(tmp_path / "p.json"))
+
+    assert (
+        {row.number[:2] for row in shown.shown},
+        sum(row.record.attempts for row in shown.shown),
+        sum(row.record.attempts for row in again.rows),
+    ) == ({"02"}, 1, 2)
