@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from indimail_kit.control.envdir import decode_value
+from indimail_kit.control.environment import Setting, combine, from_match
 from indimail_kit.control.tcprules import parse_rules
 from indimail_kit.course.answers import as_text, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
@@ -246,13 +247,11 @@ def _judge_repair(drawn: Drawn, answer: object) -> str | None:
     return REPAIR_MISTAKES.get(mistake)
 
 
-def _environment(files: Mapping[str, str], client: str) -> dict[str, str]:
+def _environment(files: Mapping[str, str], client: str) -> Mapping[str, str]:
     """Return what the service's environment is for a client: the directory first, then tcp.smtp."""
     names = {name.removeprefix(FOLDER): text for name, text in files.items() if name.startswith(FOLDER)}
-    values = {name: decode_value(text.encode()) for name, text in names.items() if not name.startswith(".")}
-    match = parse_rules(files.get(RULES_FILE, "")).find(client)
-    known = {name: value for name, value in values.items() if value is not None and name not in match.unset}
-    return known | match.environment
+    directory = [Setting(name, decode_value(text.encode()), name) for name, text in names.items() if name[:1] != "."]
+    return combine(directory, from_match(parse_rules(files.get(RULES_FILE, "")).find(client))).environment
 
 
 def _mistake_in_service(drawn: Drawn, files: Mapping[str, str]) -> str:
