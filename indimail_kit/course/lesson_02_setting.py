@@ -17,8 +17,8 @@ from indimail_kit.course.feedback import Grade
 from indimail_kit.course.judging import as_lines, judge_text, text_of
 from indimail_kit.course.words import NAMES
 from indimail_kit.errors import RulesError
-from indimail_kit.qhpsi.command import build_argv
 from indimail_kit.qhpsi.config import QhpsiConfig
+from indimail_kit.qhpsi.makeargs import build_argv
 
 SPLIT: Final = 151
 """conf-split of IndiMail: how many directories share the mess files."""
