@@ -7,6 +7,7 @@
     │   ├── SaslError        never quotes the octets: they hold a password
     │   ├── RulesError       tcprules text or cdb
     │   ├── EnvdirError      a variables directory
+    │   ├── SuperviseError   a service directory, or supervise's status file in it
     │   └── FilterError      a vfilter rule
     ├── QueueError           qmail-queue or qmail-send could not do its step; carries the exit code
     ├── ScanError            a scanner could not be asked
@@ -90,6 +91,10 @@ class RulesError(FormatError):
 
 class EnvdirError(FormatError):
     """A variables directory that envdir refuses."""
+
+
+class SuperviseError(FormatError):
+    """A directory that is no service, or a status file that supervise did not write."""
 
 
 class FilterError(FormatError):
