@@ -20,6 +20,7 @@ from indimail_kit.cli.doctor import doctor
 from indimail_kit.cli.lab import lab
 from indimail_kit.cli.notebook import notebook
 from indimail_kit.cli.output import EXIT_FAILED, complain
+from indimail_kit.cli.qhpsi import qhpsi
 from indimail_kit.cli.scan import scan
 from indimail_kit.cli.service import service
 from indimail_kit.errors import KitError
@@ -51,5 +52,5 @@ def main() -> None:
     """See a mail server think: AUTH, virus scanning, queues and logs of IndiMail."""
 
 
-for _verb in (lab, auth, accounts, checkpassword, scan, service, doctor, notebook):
+for _verb in (lab, auth, accounts, checkpassword, scan, qhpsi, service, doctor, notebook):
     main.add_command(_verb)
