@@ -18,6 +18,7 @@ PROVIDERS: Final = {
     "messages_frame": "indimail_kit.tables.frames:messages_frame",
     "tag": "indimail_kit.widgets.html:tag",
     "block": "indimail_kit.widgets.html:block",
+    "grid_html": "indimail_kit.widgets.grid:grid_html",
     "journey_html": "indimail_kit.widgets.markup:journey_html",
 }
 """Wish -> "module:function" that grants it."""

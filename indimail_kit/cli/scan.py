@@ -74,7 +74,8 @@ def _scanner(choice: str, socket: Path | None, command_text: str | None) -> Iter
 
     from indimail_kit import qhpsi
     from indimail_kit.errors import MissingPartError
-    from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon, find_clamd
+    from indimail_kit.qhpsi.clamd_conf import find_clamd
+    from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon
 
     if socket is not None:
         yield qhpsi.clamd(socket)

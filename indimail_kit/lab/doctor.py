@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from indimail_kit.qhpsi.clamd_daemon import find_clamd
+from indimail_kit.qhpsi.clamd_conf import find_clamd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

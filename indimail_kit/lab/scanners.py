@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from indimail_kit import qhpsi
 from indimail_kit.errors import MissingPartError
-from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon, find_clamd
+from indimail_kit.qhpsi.clamd_conf import find_clamd
+from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

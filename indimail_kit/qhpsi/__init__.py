@@ -22,8 +22,8 @@ from pathlib import Path
 
 from indimail_kit.qhpsi.clamd_client import ClamdClient as ClamdClient
 from indimail_kit.qhpsi.clamd_client import parse_reply as parse_reply
+from indimail_kit.qhpsi.clamd_conf import find_clamd as find_clamd
 from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon as ClamdDaemon
-from indimail_kit.qhpsi.clamd_daemon import find_clamd as find_clamd
 from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S as DEFAULT_TIMEOUT_S
 from indimail_kit.qhpsi.command import CommandScanner as CommandScanner
 from indimail_kit.qhpsi.config import QhpsiConfig as QhpsiConfig
@@ -48,6 +48,11 @@ from indimail_kit.qhpsi.plugin import PluginScanner as PluginScanner
 from indimail_kit.qhpsi.scanning import ScanReport as ScanReport
 from indimail_kit.qhpsi.scanning import scan_message as scan_message
 from indimail_kit.qhpsi.scanning import scanner_for as scanner_for
+from indimail_kit.qhpsi.signature_builder import body_signature as body_signature
+from indimail_kit.qhpsi.signature_builder import hash_signature as hash_signature
+from indimail_kit.qhpsi.signature_builder import logical_signature as logical_signature
+from indimail_kit.qhpsi.signature_lines import parse_database as parse_database
+from indimail_kit.qhpsi.signature_lines import parse_signature as parse_signature
 from indimail_kit.qhpsi.signatures import Signature as Signature
 from indimail_kit.qhpsi.signatures import eicar as eicar
 from indimail_kit.qhpsi.signatures import teaching_signatures as teaching_signatures
@@ -77,6 +82,7 @@ __all__ = [
     "Signature",
     "Step",
     "Verdict",
+    "body_signature",
     "build_argv",
     "clamd",
     "command",
@@ -85,8 +91,12 @@ __all__ = [
     "embedded",
     "explain",
     "find_clamd",
+    "hash_signature",
+    "logical_signature",
     "outcome",
+    "parse_database",
     "parse_reply",
+    "parse_signature",
     "path_of",
     "path_of_answer",
     "scan",

@@ -7,8 +7,8 @@ started from a thread that ends. So a keeper thread starts clamd and lives as lo
 when the process dies, however it dies, and not before. Ubuntu's AppArmor profile lets clamd write below /tmp only,
 and a socket's path may have 107 octets: hence a short directory in /tmp.
 
-ConcurrentDatabaseReload stays at its default: with "no", ClamAV 1.4.6 answers nobody for up to two minutes when a
-RELOAD follows a scan that followed a RELOAD.
+clamd answers a RELOAD at once and tells only its log how it went: a database with one bad line is not loaded, the old
+signatures stay, and nobody who asks by the socket learns of it. So the log is read here.
 
 Rule 1: only the process started here is ever signalled, through its Popen object, which knows whether it was reaped.
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -29,77 +30,20 @@ from typing import TYPE_CHECKING, Final
 
 from indimail_kit.errors import MissingPartError, ScanError
 from indimail_kit.qhpsi.clamd_client import ClamdClient
+from indimail_kit.qhpsi.clamd_conf import LOOPBACK, config_text, find_clamd, free_port, require_options, require_short
 from indimail_kit.qhpsi.private_dir import make_private_directory
-from indimail_kit.qhpsi.signatures import Signature, write_signatures
-from indimail_kit.qhpsi.verdict import Verdict
+from indimail_kit.qhpsi.signatures import DatabaseLine, teaching_signatures, write_database
 
 if TYPE_CHECKING:
     import queue
     import subprocess
 
-SOCKET_PATH_LIMIT: Final = 107
-"""Longest path of a Unix socket (unit: octets). Source: unix(7), sun_path."""
-
 STOP_TIMEOUT_S: Final = 5.0
 """Time between SIGTERM and SIGKILL (unit: s)."""
 
-SEARCH_PATH: Final = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/sbin")
-"""Where clamd is looked for besides PATH, which seldom holds the sbin directories of a plain user."""
-
 _START: Final = Path(__file__).with_name("start_child.py")
-
-DEFAULTS: Final = {
-    "Foreground": "yes",
-    "LocalSocketMode": "600",
-    "LogTime": "yes",
-    "LogClean": "yes",
-    "LogRotate": "yes",
-    "LogFileMaxSize": "16M",
-    "ExtendedDetectionInfo": "yes",
-    "SelfCheck": "0",
-    # Without it clamd answers OK for what is beyond its limits.
-    "AlertExceedsMax": "yes",
-    "ExitOnOOM": "yes",
-}
-"""clamd.conf(5) options of ours that do not depend on the directory."""
-
-
-def find_clamd(path: str | None = None) -> Path | None:
-    """Return where clamd is, or None.
-
-    Args:
-        path: PATH to search first; None = the one of this process.
-    """
-    import shutil
-
-    for where in (path, os.pathsep.join(SEARCH_PATH)):
-        found = shutil.which("clamd", path=where)
-        if found is not None:
-            return Path(found)
-    return None
-
-
-def config_text(directory: Path, options: Mapping[str, str], *, user: str | None = None) -> str:
-    """Return the clamd.conf for a directory; `options` win over ours."""
-    places = {
-        "LocalSocket": directory / "clamd.sock",
-        "DatabaseDirectory": directory / "db",
-        "TemporaryDirectory": directory / "tmp",
-        "PidFile": directory / "clamd.pid",
-        "LogFile": directory / "clamd.log",
-    }
-    lines = {**DEFAULTS, **{name: str(place) for name, place in places.items()}, **options}
-    if user is not None:
-        lines["User"] = user
-    return "".join(f"{name} {value}\n" for name, value in lines.items())
-
-
-def _require_short(directory: Path) -> Path:
-    """Return a directory that can hold clamd's socket and be written in clamd.conf without quotes."""
-    text = os.fsencode(directory / "clamd.sock")
-    if len(text) > SOCKET_PATH_LIMIT or len(text.split()) != 1 or b'"' in text:
-        raise ScanError(f"no socket possible in {directory}: at most {SOCKET_PATH_LIMIT} octets, no white space")
-    return directory
+_RELOADED: Final = re.compile(rb"Database correctly reloaded \((\d{1,18}) signatures\)")
+_ACTIVE: Final = b"Activating the newly loaded database"
 
 
 @dataclass(slots=True)
@@ -173,8 +117,9 @@ class ClamdDaemon:
     Attributes:
         directory: Where everything of it lies: clamd.conf, clamd.sock, clamd.log, db/, tmp/.
         socket_path: Its LocalSocket.
+        tcp_port: Its port on 127.0.0.1, or None.
         config_path: Its clamd.conf, for ``clamdscan -c``.
-        log_path: Its log.
+        log_path: Its log; `indimail_kit.logs.read` reads it (the times are local).
         client: Asks it.
 
     Example::
@@ -187,8 +132,10 @@ class ClamdDaemon:
         self,
         directory: Path | None = None,
         *,
-        extra_signatures: Iterable[Signature] = (),
+        extra_signatures: Iterable[DatabaseLine] = (),
+        has_teaching_signatures: bool = True,
         options: Mapping[str, str] | None = None,
+        has_tcp: bool = False,
         user: str | None = None,
         clamd: Path | None = None,
         scan_timeout_s: float = 120.0,
@@ -198,8 +145,11 @@ class ClamdDaemon:
         Args:
             directory: Where to live; it must have a short path without white space and is left there. None = a new
                 one in /tmp.
-            extra_signatures: Besides the teaching ones.
-            options: clamd.conf(5) options to add or replace.
+            extra_signatures: Besides the teaching ones; built ones too, see `signature_builder`.
+            has_teaching_signatures: Whether EICAR and our two are known. Without any signature clamd says OK to
+                everything.
+            options: clamd.conf(5) options to add or replace; `clamd_conf.LESSON_OPTIONS` explains those of lessons.
+            has_tcp: Listen on a free port of 127.0.0.1, too. Any user of this machine may then ask it.
             user: As root only: the user that clamd becomes. None = it stays who we are; descriptors that are passed
                 to it need no rights.
             clamd: The program; None = look for it.
@@ -208,13 +158,17 @@ class ClamdDaemon:
         Raises:
             MissingPartError: There is no clamd.
             ScanError: The directory cannot hold a socket.
+            FormatError: An option would break clamd.conf, or open it to the network.
         """
         program = clamd or find_clamd()
         if program is None:
             raise MissingPartError("clamd", "Install it: apt-get install --no-install-recommends clamav-daemon.")
         self._program = program
-        self._extra = tuple(extra_signatures)
-        self._options = dict(options or {})
+        self._signatures = (*(teaching_signatures() if has_teaching_signatures else ()), *extra_signatures)
+        self._options = require_options(options or {})
+        self.tcp_port = free_port() if has_tcp else None
+        if has_tcp:
+            self._options |= {"TCPSocket": str(self.tcp_port), "TCPAddr": LOOPBACK}
         self._user = user
         self._lock = threading.RLock()
         self._holdings = _Holdings(os.getpid())
@@ -222,10 +176,10 @@ class ClamdDaemon:
             directory, self._holdings.lock = make_private_directory("ik-clamd-")
             self._holdings.directory = directory
         self._finalizer = weakref.finalize(self, _give_back, self._holdings)
-        self.directory = _require_short(directory.absolute())
+        self.directory = require_short(directory.absolute())
         self.socket_path = self.directory / "clamd.sock"
         self.config_path = self.directory / "clamd.conf"
-        self.log_path = self.directory / "clamd.log"
+        self.log_path = Path(self._options.get("LogFile", self.directory / "clamd.log"))
         self.client = ClamdClient(self.socket_path, timeout_s=scan_timeout_s)
 
     def __repr__(self) -> str:
@@ -314,37 +268,94 @@ class ClamdDaemon:
             self.stop()
             self._finalizer()
 
-    def add_signatures(self, signatures: Iterable[Signature], *, timeout_s: float = 20.0) -> None:
+    @property
+    def signatures(self) -> tuple[DatabaseLine, ...]:
+        """Return what is in the database."""
+        return self._signatures
+
+    def add_signatures(self, signatures: Iterable[DatabaseLine], *, timeout_s: float = 20.0) -> int | None:
         """Add signatures to the database; a running clamd finds them when this returns.
 
         Args:
             signatures: What is added.
             timeout_s: How long to wait for clamd (unit: s).
 
+        Returns:
+            How many signatures clamd has now; None when it does not run.
+
         Raises:
-            ScanError: clamd does not answer, or does not find them in time.
+            ScanError: clamd does not answer, did not load the database (the text says why), or not in time.
         """
         with self._lock:
-            added = tuple(signatures)
-            self._extra += added
-            (self.directory / "db").mkdir(exist_ok=True)
-            write_signatures(self.directory / "db", self._extra)
+            return self.use_signatures((*self._signatures, *signatures), timeout_s=timeout_s)
+
+    def use_signatures(self, signatures: Iterable[DatabaseLine], *, timeout_s: float = 20.0) -> int | None:
+        """Replace the whole database, the teaching signatures too; otherwise as `add_signatures`.
+
+        When clamd does not load the new database, the old one is written again.
+        """
+        with self._lock:
+            before, self._signatures = self._signatures, tuple(signatures)
+            self._write_database()
             if not self.is_running:
-                return
+                return None
+            try:
+                return self.reload(timeout_s=timeout_s)
+            except ScanError:
+                self._signatures = before
+                self._write_database()
+                raise
+
+    def reload(self, *, timeout_s: float = 20.0) -> int:
+        """Let clamd read its database again and wait until it uses it.
+
+        Args:
+            timeout_s: How long to wait (unit: s).
+
+        Returns:
+            How many signatures it has now.
+
+        Raises:
+            ScanError: It does not answer, kept the old database (the text says why), or was not ready in time.
+        """
+        with self._lock:
+            known_bytes = self._log_size()
             self.client.reload()
-            # clamd reloads in the background and tells nobody when it has done so: ask it about what it must find then.
             deadline = time.monotonic() + timeout_s
-            for signature in added:
-                while self.client.scan_stream(signature.marker).verdict is not Verdict.INFECTED:
-                    if time.monotonic() > deadline:
-                        raise ScanError(f"clamd: {signature.name} not found within {timeout_s:g} s after RELOAD")
-                    time.sleep(0.002)
+            while True:
+                said = self._log_since(known_bytes)
+                if b"Database reload failed" in said:
+                    raise ScanError(f"clamd kept its old database: {self._last_words()}")
+                count = _RELOADED.search(said)
+                if count and _ACTIVE in said:
+                    return int(count[1])
+                if time.monotonic() > deadline:
+                    raise ScanError(f"clamd: no new database within {timeout_s:g} s after RELOAD")
+                time.sleep(0.002)
+
+    def _log_size(self) -> int:
+        """Return the size of the log (unit: octets), 0 without one."""
+        with contextlib.suppress(OSError):
+            return self.log_path.stat().st_size
+        return 0
+
+    def _log_since(self, known_bytes: int) -> bytes:
+        """Return what the log has behind an offset; a log that was rotated begins anew."""
+        with contextlib.suppress(OSError), self.log_path.open("rb") as log:
+            log.seek(known_bytes if self._log_size() >= known_bytes else 0)
+            return log.read()
+        return b""
+
+    def _write_database(self) -> None:
+        """Write the signatures where clamd reads them."""
+        (self.directory / "db").mkdir(mode=0o700, exist_ok=True)
+        write_database(self.directory / "db", self._signatures)
 
     def _write_files(self) -> None:
         """Make the directories, the signatures and clamd.conf."""
-        for name in ("", "db", "tmp"):
+        for name in ("", "tmp"):
             (self.directory / name).mkdir(mode=0o700, exist_ok=True)
-        write_signatures(self.directory / "db", self._extra)
+        self._write_database()
         self.config_path.write_text(config_text(self.directory, self._options, user=self._user), encoding="utf-8")
         if self._user is not None:
             import shutil

@@ -16,17 +16,36 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from indimail_kit.errors import FormatError
 
 MARKER_MINIMUM: Final = 16
 """Shortest marker (unit: octets)."""
 
-DATABASE_NAME: Final = "indimail-kit.ndb"
-"""File that holds the signatures in clamd's DatabaseDirectory."""
+DATABASE_STEM: Final = "indimail-kit"
+"""Name of our files in clamd's DatabaseDirectory, before the dot."""
+
+DATABASES: Final = ("hdb", "hsb", "ndb", "ldb")
+"""Kinds of text database that we write: behind the dot."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class DatabaseLine(Protocol):
+    """One signature for clamd, of whatever kind."""
+
+    @property
+    def name(self) -> str:
+        """Return the name that clamd prints, without ".UNOFFICIAL"."""
+
+    @property
+    def database(self) -> str:
+        """Return the kind of database file, one of DATABASES."""
+
+    @property
+    def line(self) -> str:
+        """Return the line in that file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,7 @@ class Signature:
 
     name: str
     marker: bytes = field(repr=False)
+    database = "ndb"
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -52,7 +72,7 @@ class Signature:
             raise FormatError(f"a marker of at least {MARKER_MINIMUM} octets")
 
     @property
-    def ndb_line(self) -> str:
+    def line(self) -> str:
         """Return the line for a .ndb file: any file type (0), any offset (*)."""
         return f"{self.name}:0:*:{self.marker.hex()}"
 
@@ -89,22 +109,33 @@ def teaching_signatures() -> tuple[Signature, ...]:
     )
 
 
-def write_signatures(directory: Path, extra: Iterable[Signature] = ()) -> Path:
-    """Write the teaching signatures and `extra` ones for clamd.
+def write_database(directory: Path, signatures: Iterable[DatabaseLine]) -> tuple[Path, ...]:
+    """Write clamd's database, one file for each kind of signature; ours that are not needed any more are removed.
 
     Args:
         directory: clamd's DatabaseDirectory; it must exist.
-        extra: Signatures of a lesson.
+        signatures: What clamd is to find. Without any, a file with a comment only: clamd does not start without a
+            database, and takes this one for one.
 
     Returns:
-        The file; RELOAD makes a running clamd read it.
+        The files; RELOAD makes a running clamd read them.
     """
-    path = directory / DATABASE_NAME
-    lines = [signature.ndb_line for signature in (*teaching_signatures(), *extra)]
-    # A new file under the old name: clamd never reads half a line.
-    fresh = directory / f".{DATABASE_NAME}.new"
-    fresh.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
-    return fresh.replace(path)
+    lines: dict[str, list[str]] = {}
+    for signature in signatures:
+        lines.setdefault(signature.database, []).append(signature.line)
+    written = []
+    for kind in DATABASES:
+        path = directory / f"{DATABASE_STEM}.{kind}"
+        # clamd calls an empty file malformed and loads nothing at all.
+        texts = lines.get(kind, [] if lines or kind != "ndb" else ["# no signatures"])
+        if not texts:
+            path.unlink(missing_ok=True)
+            continue
+        # A new file under the old name: clamd never reads half a line.
+        fresh = directory / f".{path.name}.new"
+        fresh.write_text("".join(f"{text}\n" for text in texts), encoding="ascii")
+        written.append(fresh.replace(path))
+    return tuple(written)
 
 
 def yara_rules(extra: Iterable[Signature] = ()) -> str:

@@ -7,21 +7,24 @@ import pwd
 import select
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyclamd
 import pytest
 
-from indimail_kit.errors import MissingPartError, ScanError
-from indimail_kit.qhpsi import ClamdDaemon, Signature, find_clamd
+from indimail_kit.errors import FormatError, MissingPartError, ScanError
+from indimail_kit.qhpsi import ClamdDaemon, Signature, clamd_conf, eicar, find_clamd
 from indimail_kit.qhpsi import clamd_daemon as module
-from indimail_kit.qhpsi.clamd_daemon import config_text
+from indimail_kit.qhpsi.clamd_conf import LESSON_OPTIONS, config_text
+from indimail_kit.qhpsi.signature_builder import body_signature, hash_signature, logical_signature
 from indimail_kit.qhpsi.verdict import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -196,12 +199,117 @@ def test_signatures_can_be_added_while_it_runs() -> None:
     assert after == again == [f"Lesson.{n}.UNOFFICIAL" for n in range(3)]
 
 
-def test_signature_that_is_not_found_in_time_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the reload does not bring the signature, the caller learns of it."""
+def test_every_kind_of_signature_can_be_added() -> None:
+    """Hash, body and logic come live together, and clamd counts them."""
+    octets = b"an attachment of the lesson, decoded"
+    added = [
+        hash_signature("Lesson.Md5", octets),
+        hash_signature("Lesson.Sha", octets + b"!", algorithm="sha256"),
+        body_signature("Lesson.Body", b"Dear customer", "{2-8}", b"invoice"),
+        logical_signature("Lesson.Logic", b"wire transfer", b"confidential"),
+    ]
+    mails = (octets, octets + b"!", b"Dear customer, your invoice", b"confidential: a wire transfer")
     with ClamdDaemon() as daemon:
-        monkeypatch.setattr(module, "write_signatures", lambda *_: None)
-        with pytest.raises(ScanError, match=r"^clamd: Lesson\.One not found within 0 s after RELOAD$"):
-            daemon.add_signatures([Signature("Lesson.One", b"a marker of the lesson")], timeout_s=0)
+        count = daemon.add_signatures(added)
+        found = [daemon.client.scan_stream(mail).signature for mail in mails]
+
+    assert count == 7
+    assert found == [f"{signature.name}.UNOFFICIAL" for signature in added]
+
+
+def test_whole_database_can_be_replaced() -> None:
+    """A stale database knows what it knows: EICAR is not in it, and clamd says OK."""
+    with ClamdDaemon() as daemon:
+        count = daemon.use_signatures([Signature("Lesson.Only", b"a marker of the lesson")])
+        verdicts = [daemon.client.scan_stream(octets).verdict for octets in (b"a marker of the lesson", eicar())]
+
+    assert (count, verdicts) == (1, [Verdict.INFECTED, Verdict.CLEAN])
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that clamd does not load; the builders would not make it."""
+
+    line: str = "Lesson.Bad:0:*:4"
+    name: str = "Lesson.Bad"
+    database: str = "ndb"
+
+
+def test_database_that_clamd_refuses_is_told_and_taken_back() -> None:
+    """Clamd answers RELOADING and keeps the old signatures: the caller hears why, and the next reload is good again."""
+    with ClamdDaemon() as daemon:
+        with pytest.raises(ScanError, match=r"^clamd kept its old database: .*Malformed"):
+            daemon.add_signatures([BadLine()])
+        assert daemon.add_signatures([Signature("Lesson.Good", b"a marker of the lesson")]) == 4
+        assert daemon.client.scan_stream(b"a marker of the lesson").signature == "Lesson.Good.UNOFFICIAL"
+
+
+def test_reload_that_takes_too_long_is_an_error() -> None:
+    """Where the reload does not end in time, the caller learns of it."""
+    with ClamdDaemon() as daemon:
+        daemon.log_path = daemon.directory / "nowhere"
+        with pytest.raises(ScanError, match=r"^clamd: no new database within 0 s after RELOAD$"):
+            daemon.reload(timeout_s=0)
+
+
+def test_rotated_log_is_read_from_its_beginning() -> None:
+    """Clamd begins a new log at its size limit; the end of a reload is found there, too."""
+    with ClamdDaemon(options={"LogFileMaxSize": "1K"}) as daemon:
+        counts = [daemon.reload() for _ in range(20)]
+
+    assert counts == [3] * 20
+
+
+def test_clamd_without_signatures_says_ok_to_everything() -> None:
+    """It starts with a database that holds a comment only, and EICAR is OK: a scan cannot tell that it is worthless."""
+    with ClamdDaemon(has_teaching_signatures=False) as daemon:
+        verdict = daemon.client.scan_stream(eicar()).verdict
+        assert b"Loaded 0 signatures." in daemon.log_path.read_bytes()
+
+    assert verdict is Verdict.CLEAN
+
+
+# ---- options ----
+
+
+def test_it_listens_on_loopback_if_asked() -> None:
+    """With a port, PING is answered there, on 127.0.0.1 only; without one there is none."""
+    with ClamdDaemon(has_tcp=True) as daemon:
+        with socket.create_connection(("127.0.0.1", daemon.tcp_port or 0), timeout=5) as connection:
+            connection.sendall(b"zPING\0")
+            assert connection.recv(64) == b"PONG\0"
+        assert f"TCP: Bound to [127.0.0.1]:{daemon.tcp_port}".encode() in daemon.log_path.read_bytes()
+    assert ClamdDaemon().tcp_port is None
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"MaxThreads\nFoo": "1"}, "an option's name"),
+        ({"maxThreads": "1"}, "an option's name"),
+        ({"MaxThreads": "1\nUser root"}, "one line of printable ASCII for MaxThreads"),
+        ({"MaxThreads": ""}, "one line of printable ASCII for MaxThreads"),
+        ({"TCPSocket": "3310"}, "TCPAddr 127.0.0.1 beside TCPSocket"),
+        ({"TCPSocket": "3310", "TCPAddr": "0.0.0.0"}, "TCPAddr 127.0.0.1 beside TCPSocket"),  # noqa: S104 - refused
+    ],
+    ids=["line end in name", "small name", "line end in value", "no value", "tcp anywhere", "tcp everywhere"],
+)
+def test_option_that_would_break_out_is_refused(options: dict[str, str], expected: str) -> None:
+    """An option cannot bring a second line into clamd.conf, nor open clamd to the network."""
+    with pytest.raises(FormatError, match=f"^clamd.conf: expected {expected}"):
+        ClamdDaemon(options=options)
+
+
+def test_every_option_of_the_lessons_is_taken() -> None:
+    """Clamd starts with each option that is explained, and shows the limits in its log."""
+    values = dict.fromkeys(LESSON_OPTIONS, "yes") | {
+        "StreamMaxLength": "1M", "MaxFileSize": "1M", "MaxScanSize": "2M", "MaxScanTime": "1000", "MaxThreads": "2",
+    }  # fmt: skip
+    with ClamdDaemon(options=values) as daemon:
+        log = daemon.log_path.read_bytes()
+
+    assert b"Limits: File size limit set to 1048576 bytes." in log
+    assert b"Limits: Global time limit set to 1000 milliseconds." in log
 
 
 # ---- what can go wrong at the start ----
@@ -214,7 +322,7 @@ def test_clamd_is_found_outside_of_path(tmp_path: Path) -> None:
 
 def test_no_clamd_anywhere_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where neither PATH nor the usual places have it, there is none."""
-    monkeypatch.setattr(module, "SEARCH_PATH", (str(tmp_path),))
+    monkeypatch.setattr(clamd_conf, "SEARCH_PATH", (str(tmp_path),))
 
     assert find_clamd(str(tmp_path)) is None
 

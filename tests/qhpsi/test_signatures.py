@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from indimail_kit.errors import FormatError
+from indimail_kit.qhpsi.signature_builder import hash_signature
 from indimail_kit.qhpsi.signatures import (
-    DATABASE_NAME,
     Signature,
     eicar,
     teaching_signatures,
-    write_signatures,
+    write_database,
     yara_rules,
 )
 
@@ -50,16 +50,37 @@ def test_markers_do_not_occur_in_random_base64() -> None:
 
 def test_database_line_is_clamavs_form() -> None:
     """Name, any target, any offset, hexadecimal octets."""
-    assert Signature("Lesson.One", b"0123456789abcdef").ndb_line == "Lesson.One:0:*:30313233343536373839616263646566"
+    assert Signature("Lesson.One", b"0123456789abcdef").line == "Lesson.One:0:*:30313233343536373839616263646566"
 
 
 def test_database_holds_a_line_for_each_signature(tmp_path: Path) -> None:
-    """The file has the teaching signatures and the extra ones, and nothing is left beside it."""
-    path = write_signatures(tmp_path, [Signature("Lesson.One", b"0123456789abcdef")])
+    """Each kind has its file, in the order given, and nothing is left beside them."""
+    given = [*teaching_signatures(), Signature("Lesson.One", b"0123456789abcdef"), hash_signature("Lesson.Two", b"x")]
 
-    names = [line.partition(":")[0] for line in path.read_text(encoding="ascii").splitlines()]
-    assert names == [*(signature.name for signature in teaching_signatures()), "Lesson.One"]
-    assert [entry.name for entry in tmp_path.iterdir()] == [DATABASE_NAME]
+    written = write_database(tmp_path, given)
+
+    assert [path.name for path in written] == ["indimail-kit.hdb", "indimail-kit.ndb"]
+    assert sorted(tmp_path.iterdir()) == sorted(written)
+    assert written[0].read_text(encoding="ascii") == "9dd4e461268c8034f5c8564e155c67a6:1:Lesson.Two\n"
+    assert [line.partition(":")[0] for line in written[1].read_text(encoding="ascii").splitlines()] == [
+        *(signature.name for signature in teaching_signatures()),
+        "Lesson.One",
+    ]
+
+
+def test_kind_that_is_not_needed_any_more_is_removed(tmp_path: Path) -> None:
+    """Clamd calls an empty file malformed and loads nothing: so there is none."""
+    write_database(tmp_path, [hash_signature("Lesson.Two", b"x")])
+    write_database(tmp_path, [Signature("Lesson.One", b"0123456789abcdef")])
+
+    assert [path.name for path in tmp_path.iterdir()] == ["indimail-kit.ndb"]
+
+
+def test_no_signature_at_all_is_a_comment(tmp_path: Path) -> None:
+    """Clamd does not start without any database file; one with a comment it takes."""
+    (path,) = write_database(tmp_path, [])
+
+    assert (path.name, path.read_text(encoding="ascii")) == ("indimail-kit.ndb", "# no signatures\n")
 
 
 def test_yara_finds_each_marker_by_its_own_rule() -> None:
