@@ -147,8 +147,10 @@ SIGNATURE: Final = Exercise(
     " qhpsi.body_signature(NAME, octets).line.",
     hints=(
         "Which line do both have, letter for letter, and the innocent one not?",
-        f"A line of a .ndb file is NAME:TARGET:OFFSET:HEX; 0 is any file, * anywhere. At least {MARKER_MINIMUM}"
-        " octets.",
+        (
+            f"A line of a .ndb file is NAME:TARGET:OFFSET:HEX; 0 is any file, * anywhere. At least {MARKER_MINIMUM}"
+            " octets."
+        ),
         'f"Lesson.Mine:0:*:{text.encode().hex()}", with the text that the two have in common.',
     ),
     draw=_draw_mails,

@@ -11,6 +11,7 @@ from indimail_kit.course import (
     lesson_02_reading,
     lesson_02_service,
     lesson_02_setting,
+    lesson_02_signature,
 )
 from indimail_kit.course.exercise import Exercise
 
@@ -34,5 +35,6 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     lesson_02_deciding.FILTER,
     lesson_02_deciding.WHY_451,
     lesson_02_reading.REPLIES,
+    lesson_02_signature.SIGNATURE,
 )
 """Number, grade and all; `Classroom` asks them by number."""

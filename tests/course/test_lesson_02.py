@@ -18,8 +18,10 @@ from indimail_kit.course.lesson_02_service import OTHER_FAULTS, QHPSI_FAULTS, RE
 from indimail_kit.course.lesson_02_setting import RULE_MISTAKES
 from indimail_kit.course.scan_cases import CAUSES, END_OF, ENDS, SETTINGS
 from indimail_kit.delivery.vfilter import HEADERS, parse_command
+from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon, find_clamd
 from indimail_kit.qhpsi.config import QhpsiConfig
 from indimail_kit.qhpsi.decision import ScanAction, decide
+from indimail_kit.qhpsi.signature_lines import parse_signature
 
 DATA = Path(__file__).parent.parent / "data" / "indimail"
 BY_NUMBER = {exercise.number: exercise for exercise in EXERCISES}
@@ -426,3 +428,35 @@ def test_each_reply_that_is_not_clean_has_its_sentence(name):
 def test_another_form_is_told(number, answer, words):
     """What is no answer at all gets a sentence that says what one looks like."""
     assert words in (judged(number, answer) or "")
+
+
+# --- 02.10, with a clamd --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(find_clamd() is None, reason="no clamd here (package clamav-daemon)")
+def test_clamd_itself_finds_the_two_mails_and_not_the_third(tmp_path):
+    """02.10: the solution's line, loaded into a real clamd."""
+    given = drawn("02.10").given
+    signature = parse_signature(solved("02.10"), "ndb")
+    with ClamdDaemon(extra_signatures=[signature]) as clamd:
+        verdicts = []
+        for label in ("first", "second", "innocent"):
+            path = tmp_path / label
+            path.write_text(given[label])
+            verdicts.append(clamd.client.scan_file(path).verdict.value)
+
+    assert verdicts == ["INFECTED", "INFECTED", "CLEAN"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (7, "A text is wanted here, one line of a .ndb file"),
+        ("a b:0:*:" + "61" * 20, "clamd refuses this line: it wants a signature name"),
+        ("Lesson.Mine:0:*:616", "clamd refuses this line"),
+    ],
+    ids=["number", "name", "odd"],
+)
+def test_a_line_that_clamd_refuses_is_told(answer, words):
+    """02.10: what the builder refuses, clamd would refuse, and the sentence says what is wanted."""
+    assert judged("02.10", answer).startswith(words)
