@@ -22,16 +22,24 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.markup import journey_html as journey_html
     from indimail_kit.widgets.markup import journeys_html as journeys_html
     from indimail_kit.widgets.markup import station_html as station_html
+    from indimail_kit.widgets.policy import policy_cell as policy_cell
+    from indimail_kit.widgets.policy import policy_table as policy_table
+    from indimail_kit.widgets.policy_explorer import PolicyExplorer as PolicyExplorer
+    from indimail_kit.widgets.policy_frame import policies_frame as policies_frame
     from indimail_kit.widgets.smtp_console import SmtpConsole as SmtpConsole
 
 _HOMES: Final = {
     "AuthExplorer": "auth_explorer",
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
+    "PolicyExplorer": "policy_explorer",
     "SmtpConsole": "smtp_console",
     "journey_html": "markup",
     "journeys_frame": "journey_frame",
     "journeys_html": "markup",
+    "policies_frame": "policy_frame",
+    "policy_cell": "policy",
+    "policy_table": "policy",
     "station_html": "markup",
 }
 """Public name -> the module that has it."""
@@ -40,10 +48,14 @@ __all__ = [
     "AuthExplorer",
     "Eavesdropper",
     "JourneyView",
+    "PolicyExplorer",
     "SmtpConsole",
     "journey_html",
     "journeys_frame",
     "journeys_html",
+    "policies_frame",
+    "policy_cell",
+    "policy_table",
     "station_html",
 ]
 

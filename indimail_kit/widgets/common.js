@@ -2,6 +2,7 @@
  *
  * Rule 1: text reaches the page through textContent only; no markup is made here.
  */
+const COPIED_MS = 1500;
 const TONES = ["ik-good", "ik-bad", "ik-quiet"];
 
 function make(name, cls, parent, text = "") {
@@ -30,4 +31,41 @@ function say(status, model) {
  * mark has to stand on the very element that has the focus, since JupyterLab asks from there upwards. */
 function keepKeys(event) {
   event.target.toggleAttribute("data-lm-suppress-shortcuts", !(event.ctrlKey || event.metaKey || event.altKey));
+}
+
+/* A press on a button beside a command: the command is in the clipboard, or at least selected. */
+async function copyCommand(button) {
+  const code = button.parentElement.querySelector("code");
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "copied ✓";
+  } catch {
+    window.getSelection().selectAllChildren(code);
+    button.textContent = "selected: Ctrl+C";
+  }
+  setTimeout(() => { button.textContent = "copy"; }, COPIED_MS);
+}
+
+function makeButton(parent, text, cls = "") {
+  const node = make("button", ("ik-copy " + cls).trim(), parent, text);
+  node.type = "button";
+  return node;
+}
+
+/* The keys and the copy buttons of a whole view; returns the function that ends it. `home` is the view's element. */
+function listen(home, onEscape) {
+  const onKey = (event) => {
+    if (!home().contains(event.target)) return;
+    keepKeys(event);
+    if (event.key === "Escape") onEscape(event);
+  };
+  const onClick = (event) => {
+    if (home().contains(event.target) && event.target.matches(".ik-command > .ik-copy")) copyCommand(event.target);
+  };
+  window.addEventListener("keydown", onKey, true);
+  window.addEventListener("click", onClick, true);
+  return () => {
+    window.removeEventListener("keydown", onKey, true);
+    window.removeEventListener("click", onClick, true);
+  };
 }

@@ -49,6 +49,9 @@ ATTRIBUTES: Final = {
 }
 """Attribute -> what its value must match wholly. `class` has its own closed set, the style sheet's."""
 
+STYLES: Final = ("style.css", "scan.css")
+"""Files of the style sheet, in this order: what all views share, and what belongs to the views of a scan."""
+
 _CLASS: Final = re.compile(r"\.(ik-[a-z0-9-]+)")
 _KEY: Final = object()
 
@@ -121,7 +124,8 @@ def _as_html(part: Html | str) -> Html:
 @functools.cache
 def style_sheet() -> str:
     """Return the kit's style sheet; the one place that loads it."""
-    return importlib.resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+    folder = importlib.resources.files(__package__)
+    return "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in STYLES)
 
 
 @functools.cache

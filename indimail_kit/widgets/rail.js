@@ -5,7 +5,6 @@
  *         The times written are the true ones. Who asks for reduced motion gets all at once.
  */
 const STEP_MS = 110;
-const COPIED_MS = 1500;
 const STATES = ["ik-waiting", "ik-working", "ik-done", "ik-failed", "ik-skipped"];
 const SETTLING = ["change:busy", "change:sentence", "change:tone"];
 const VERDICTS = ["ik-clean", "ik-infected", "ik-not-scanned", "ik-error"];
@@ -35,18 +34,6 @@ function paint(stop, row) {
 
 const same = (left, right) => JSON.stringify(left) === JSON.stringify(right);
 const wantsCalm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-async function copyCommand(button) {
-  const code = button.parentElement.querySelector("code");
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    button.textContent = "copied ✓";
-  } catch {
-    window.getSelection().selectAllChildren(code);
-    button.textContent = "selected: Ctrl+C";
-  }
-  setTimeout(() => { button.textContent = "copy"; }, COPIED_MS);
-}
 
 function render({ model, el }) {
   const rail = make("div", "ik-rail", el);
@@ -106,26 +93,17 @@ function render({ model, el }) {
 
   function close(event) {
     const index = shown.findIndex((row) => row.key === model.get("opened"));
-    if (event.key !== "Escape" || index < 0) return;
+    if (index < 0) return;
     event.preventDefault();
     open("");
     stops[index].button.focus();
   }
 
-  function onKey(event) {
-    if (!home().contains(event.target)) return;
-    keepKeys(event);
-    close(event);
-  }
-
   function onClick(event) {
-    if (!home().contains(event.target)) return;
-    const button = event.target.closest("button");
-    if (button?.classList.contains("ik-copy")) copyCommand(button);
-    if (button?.classList.contains("ik-show")) {
-      model.set("shown", Number.parseInt(button.textContent, 10));
-      model.save_changes();
-    }
+    const button = event.target.closest("button.ik-show");
+    if (!button || !home().contains(button)) return;
+    model.set("shown", Number.parseInt(button.textContent, 10));
+    model.save_changes();
   }
 
   stops.forEach((stop, index) => {
@@ -133,7 +111,7 @@ function render({ model, el }) {
     stop.button.addEventListener("click", () => open(shown[index].key));
   });
   list.addEventListener("keydown", moveFocus);
-  window.addEventListener("keydown", onKey, true);
+  const stopListening = listen(home, close);
   window.addEventListener("click", onClick, true);
   const onStations = () => { if (timer === 0) advance(); };
   model.on("change:stations", onStations);
@@ -144,7 +122,7 @@ function render({ model, el }) {
 
   return () => {
     clearTimeout(timer);
-    window.removeEventListener("keydown", onKey, true);
+    stopListening();
     window.removeEventListener("click", onClick, true);
     model.off("change:stations", onStations);
     for (const name of SETTLING) model.off(name, settle);

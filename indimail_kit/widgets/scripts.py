@@ -8,14 +8,19 @@ COMMON = "common.js"
 """What every script may call."""
 
 
-def script(name: str) -> str:
+SWITCHES = "switches.js"
+"""Switches that show the variables they set; asked for by name."""
+
+
+def script(name: str, *parts: str) -> str:
     """Return a script of this folder with the common one before it: one module, as anywidget wants it.
 
     Args:
         name: Name of a file of this folder, for example "rail.js".
+        parts: Files with what some scripts share, put between the two.
 
     Raises:
         FileNotFoundError: There is no such script.
     """
     folder = importlib.resources.files(__package__)
-    return "\n".join(folder.joinpath(part).read_text(encoding="utf-8") for part in (COMMON, name))
+    return "\n".join(folder.joinpath(part).read_text(encoding="utf-8") for part in (COMMON, *parts, name))

@@ -54,6 +54,19 @@ STATES: Final = {
 }
 """State of a station -> its sign."""
 
+ENDINGS: Final = {
+    "clean": Sign("clean", "✓", "ik-clean", "Queued with X-QHPSI: clean."),
+    "marked": Sign("marked", "⚑", "ik-marked", "Queued with X-QHPSI: Virus found; a filter may sort it."),
+    "forwarded": Sign("forwarded", "➜", "ik-forwarded", "Queued for VIRUSFORWARD instead of its recipients."),
+    "quarantined": Sign("kept", "▣", "ik-kept", "Queued for QUARANTINE instead of its recipients."),
+    "refused": Sign("refused", "✕", "ik-infected", "554: the client must not try again."),
+    "swallowed": Sign("swallowed", "∅", "ik-swallowed", "250, and the mail is thrown away."),
+    "later": Sign("later", "!", "ik-error", "451: no verdict, the client tries again. Never clean by accident."),
+    "crashed": Sign("later", "‼", "ik-error", "451: a signal ended the scanner, the client tries again."),
+    "unscanned": Sign("unscanned", "?", "ik-not-scanned", "Queued without a header: nobody looked. That is not clean."),
+}
+"""What becomes of a mail after QHPSI -> its sign."""
+
 NUMBERS: Final = "①②③④⑤⑥⑦"
 """The number of each station, in the order of STATION_KEYS."""
 

@@ -22,12 +22,6 @@ function field(parent, caption, cls) {
   return input;
 }
 
-function button(parent, text, cls = "") {
-  const node = make("button", ("ik-copy " + cls).trim(), parent, text);
-  node.type = "button";
-  return node;
-}
-
 /* "\0tim\0x" -> octets: \0 is NUL, \x41 an octet, \\ a backslash, the rest UTF-8. */
 function toOctets(text) {
   const octets = [];
@@ -63,7 +57,7 @@ function buildHelper(parent, use) {
   make("p", "ik-heading", helper, "text ⇄ Base64");
   const text = field(helper, "text", "ik-f-text");
   const base64 = field(helper, "Base64", "ik-f-base64");
-  const put = button(helper, "put into the line");
+  const put = makeButton(helper, "put into the line");
   const note = make("p", "ik-hint", helper);
   note.setAttribute("role", "status");
   const say = (octets) => { note.textContent = octets === null ? "This is not Base64: four characters each, = at the end." : `${octets} octets. Type \\0 for NUL. Nothing here leaves the page.`; };
@@ -87,7 +81,7 @@ function render({ model, el }) {
   const view = make("div", "ik-console", el);
   const head = make("div", "ik-top", view);
   make("p", "ik-name", head, "SMTP by hand");
-  const connect = button(head, "Connect", "ik-connect");
+  const connect = makeButton(head, "Connect", "ik-connect");
   const bar = make("div", "ik-bar", view);
   bar.setAttribute("aria-hidden", "true");
   const halves = make("div", "ik-halves", view);
@@ -100,7 +94,7 @@ function render({ model, el }) {
   input.setAttribute("aria-label", "your line, Enter sends it");
   const status = makeStatus(left);
   buildHelper(halves, (text) => { input.value = text; input.focus(); });
-  const explain = button(left, "explain what just happened", "ik-explain");
+  const explain = makeButton(left, "explain what just happened", "ik-explain");
   const typed = [];
   let at = 0;
 
