@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from indimail_kit.control.envdir import write_variable
+from indimail_kit.control.envdir import read_envdir, write_variable
 from indimail_kit.delivery.send import SendEvent
 from indimail_kit.errors import LabError
 from indimail_kit.lab.client import send_mail
@@ -26,6 +26,7 @@ from indimail_kit.lab.follow import Follower
 from indimail_kit.lab.mail import Attachment, compose, to_wire
 from indimail_kit.lab.parts import Parts, Settings, start_parts
 from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, USERS, Places
+from indimail_kit.lab.scanner_troubles import Trouble, TroubleKind, in_trouble
 from indimail_kit.lab.scanners import LabScanner, ScannerChoice
 from indimail_kit.lab.session import SessionRecord, SmtpdLimits
 from indimail_kit.lab.talk import describe, station_commands
@@ -33,9 +34,11 @@ from indimail_kit.logs.log import Log, read
 from indimail_kit.mailqueue.enqueue import SAFE, SyncPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from indimail_kit.lab.journey import Journey, Station
+    from indimail_kit.lab.lying_clamd import Lie
+    from indimail_kit.qhpsi.verdict import Scanner
 
 _RUNNING: weakref.WeakSet[Lab] = weakref.WeakSet()
 _MAX_JOURNEYS: Final = 10_000
@@ -309,6 +312,21 @@ class Lab:
         """
         write_variable(self._running_places().variables, name, value)
 
+    def variable(self, name: str) -> str | None:
+        """Return what a variable of the SMTP service (envdir) is set to; None for one that is not."""
+        return read_envdir(self._running_places().variables).environment.get(name)
+
+    @contextlib.contextmanager
+    def asking(self, scanner: Scanner) -> Iterator[None]:
+        """Ask another scanner for a while, as long as QHPSI is the lab's own.
+
+        Raises:
+            LabError: The lab does not run, or it runs a command for each mail.
+        """
+        self._running()
+        with self._scanner.asking(scanner):
+            yield
+
     def stop_scanner(self) -> None:
         """Stop the scanner, as if clamd had died."""
         self._scanner.stop()
@@ -317,6 +335,28 @@ class Lab:
         """Start the scanner again."""
         self._scanner.start()
         self.set_variable("QHPSI", self._scanner.qhpsi)
+
+    @contextlib.contextmanager
+    def scanner_trouble(self, kind: TroubleKind, *, lie: Lie | None = None) -> Iterator[Trouble]:
+        """Bring the scanner into trouble for a while: stopped, killed, frozen, beyond its limits, lying.
+
+        Raises:
+            LabError: The lab does not run, there is no such kind, or it needs `Lab(scanner="clamd")`.
+        """
+        self._running()
+        with in_trouble(self._scanner, kind, lie=lie) as trouble:
+            yield trouble
+
+    def clamd_log(self) -> Log:
+        """Return the log of the lab's own clamd; its times, which are local ones, are read as such.
+
+        Raises:
+            LabError: The lab has no clamd of its own.
+        """
+        daemon = self._scanner.daemon
+        if daemon is None:
+            raise LabError("the lab has no clamd of its own; its scanner is the embedded one")
+        return read(daemon.log_path, utc_offset_s=time.localtime().tm_gmtoff)
 
     def log_lines(self) -> list[bytes]:
         """Return the lines of qmail-send's log, labels included."""

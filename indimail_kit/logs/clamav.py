@@ -18,9 +18,16 @@ from indimail_kit.logs.template import Form
 _RECORDED: Final = "recorded log clamd.log"
 _FRESHCLAM: Final = "recorded log freshclam.log"
 _SEED: Final = "seed text of 2010"
+_TRIED: Final = "ClamAV 1.4.6, tried"
+
+_STOPPING: Final = (
+    ("clamd_pid_file_removed", "Pid file removed."),
+    ("clamd_socket_file_removed", "Socket file removed."),
+)
 
 _SETTINGS: Final = (
     ("clamd_limit", "Limits: {remark}", "Limits: Recursion level limit set to 16."),
+    ("clamd_heuristics", "Heuristic alerting {remark}", "Heuristic alerting enabled for encrypted archives."),
     ("clamd_part", "{setting} {on_off}.", "Archive support enabled."),
     ("clamd_self_check_interval", "Self checking every {seconds} seconds.", "Self checking every 600 seconds."),
     ("clamd_pua", "Not loading PUA signatures.", "Not loading PUA signatures."),
@@ -123,6 +130,38 @@ CLAMAV_FORMS: Final = (
         example="+++ Started at Sun Nov 22 14:13:28 2026",
     ),
     Form("clamd_stopped", "--- Stopped at {remark}", "clamd stopped.", "ClamAV clamd/clamd.c", program="clamd"),
+    *(
+        Form(name, template, "clamd stops.", _TRIED, kind="clamd_stopping", program="clamd", example=template)
+        for name, template in _STOPPING
+    ),
+    Form(
+        "clamd_reload_error",
+        "ERROR: reload_th: Database load failed: {remark}",
+        "clamd could not read its new signatures, and says why.",
+        _TRIED,
+        kind="clamd_reload_failed",
+        program="clamd",
+        example="ERROR: reload_th: Database load failed: Malformed database",
+        implied={"severity": b"error"},
+    ),
+    Form(
+        "clamd_reload_failed",
+        "WARNING: Database reload failed, keeping the previous instance",
+        "clamd goes on with its old signatures; whoever asked for the reload was told RELOADING.",
+        _TRIED,
+        program="clamd",
+        example="WARNING: Database reload failed, keeping the previous instance",
+        implied={"severity": b"warning"},
+    ),
+    Form(
+        "clamd_reload_completed",
+        "Database reload completed.",
+        "clamd has new signatures (logged with ConcurrentDatabaseReload no).",
+        _TRIED,
+        kind="clamd_database",
+        program="clamd",
+        example="Database reload completed.",
+    ),
     Form(
         "clamd_version",
         "clamd daemon {remark}",

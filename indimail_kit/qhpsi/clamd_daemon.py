@@ -62,6 +62,7 @@ class _Holdings:
         self.process = self.keeper = None
         if process is not None and keeper is not None:
             process.send_signal(first)
+            process.send_signal(signal.SIGCONT)
             keeper.join(STOP_TIMEOUT_S)
             process.kill()
             process.wait()
@@ -262,6 +263,19 @@ class ClamdDaemon:
         with self._lock:
             self._holdings.end_process(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Freeze clamd (SIGSTOP): its socket still takes connections, and nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen clamd go on; nothing happens to one that is not, or does not run."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, which: signal.Signals) -> None:
+        with self._lock:
+            if self._holdings.process is not None:
+                self._holdings.process.send_signal(which)
+
     def close(self) -> None:
         """Stop clamd and remove its directory if it was made here."""
         with self._lock:
@@ -319,7 +333,7 @@ class ClamdDaemon:
             ScanError: It does not answer, kept the old database (the text says why), or was not ready in time.
         """
         with self._lock:
-            known_bytes = self._log_size()
+            known_bytes = self.log_path.stat().st_size if self.log_path.exists() else 0
             self.client.reload()
             deadline = time.monotonic() + timeout_s
             while True:
@@ -333,16 +347,10 @@ class ClamdDaemon:
                     raise ScanError(f"clamd: no new database within {timeout_s:g} s after RELOAD")
                 time.sleep(0.002)
 
-    def _log_size(self) -> int:
-        """Return the size of the log (unit: octets), 0 without one."""
-        with contextlib.suppress(OSError):
-            return self.log_path.stat().st_size
-        return 0
-
     def _log_since(self, known_bytes: int) -> bytes:
         """Return what the log has behind an offset; a log that was rotated begins anew."""
         with contextlib.suppress(OSError), self.log_path.open("rb") as log:
-            log.seek(known_bytes if self._log_size() >= known_bytes else 0)
+            log.seek(known_bytes if log.seek(0, os.SEEK_END) >= known_bytes else 0)
             return log.read()
         return b""
 

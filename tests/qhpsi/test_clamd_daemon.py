@@ -148,6 +148,22 @@ def test_directory_without_room_for_a_socket_is_refused(short_directory: Path, n
     assert list(short_directory.iterdir()) == []
 
 
+def test_frozen_clamd_is_silent_and_thaws() -> None:
+    """A frozen clamd takes the connection and does not answer; thawed it answers; frozen it can still be stopped."""
+    with ClamdDaemon(scan_timeout_s=0.2) as daemon:
+        daemon.freeze()
+        frozen = daemon.client.scan_stream(b"x")
+        daemon.thaw()
+        daemon.client.timeout_s = 10.0
+        thawed = daemon.client.scan_stream(b"x")
+        daemon.freeze()
+        daemon.stop()
+        daemon.thaw()
+
+    assert (frozen.verdict, frozen.reason) == (Verdict.ERROR, "no answer within 0.2 s")
+    assert thawed.verdict is Verdict.CLEAN
+
+
 def test_stop_ends_only_our_own(clamd: ClamdDaemon) -> None:
     """Another clamd goes on when one is stopped or killed."""
     for end in (ClamdDaemon.stop, ClamdDaemon.kill):
