@@ -125,6 +125,31 @@ def decode_envelope(octets: bytes) -> Envelope:
         recipients.append(recipient)
 
 
+def look_at_envelope(octets: bytes | bytearray, offset: int = 0) -> tuple[int, bool]:
+    r"""Tell how far an envelope that is still coming in has come.
+
+    Args:
+        octets: What has come so far.
+        offset: Start of a record: what this function said of fewer octets.
+
+    Returns:
+        Where the first record starts that is not whole, and whether `decode_envelope` has seen enough: the final NUL,
+        or something that it refuses.
+
+    Example:
+        >>> look_at_envelope(b"Fann@example.com\0Tbo"), look_at_envelope(b"Fann@example.com\0Tbob@example.com\0\0", 17)
+        ((17, False), (34, True))
+    """
+    while offset < len(octets):
+        if octets[offset] != (b"T" if offset else b"F")[0]:
+            return offset, True
+        end = octets.find(b"\0", offset + 1, offset + 1 + MAX_ADDRESS_BYTES)
+        if end < 0:
+            return offset, len(octets) - offset > MAX_ADDRESS_BYTES
+        offset = end + 1
+    return offset, False
+
+
 def encode_envelope(envelope: Envelope) -> bytes:
     """Write an envelope as qmail-queue reads it on fd 1.
 

@@ -45,6 +45,7 @@ class ExitCode:
 
 OK: Final = 0
 TOO_LONG: Final = 11
+PERMANENT_REJECT: Final = 31
 VIRUS: Final = 33
 SCANNER_PRIVILEGE: Final = 50
 MEMORY: Final = 51
@@ -59,19 +60,22 @@ FSYNC: Final = 64
 INTD_FILE: Final = 65
 LINK_TODO: Final = 66
 LINK_MESS: Final = 67
+TEMPORARY_FILES: Final = 68
 SYNCDIR: Final = 69
 PID_FILE: Final = 70
+TEMPORARY_REJECT: Final = 71
 QHPSI: Final = 77
 ENVELOPE: Final = 79
 UNLINK_INTD: Final = 80
 BUG: Final = 81
 UNLINK_PID: Final = 83
+CUSTOM: Final = 88
 CRASHED: Final = 123
 
 _ROWS: Final = (
     (OK, "ok", "ok"),
     (TOO_LONG, "address too long", "qq envelope address too long (#5.1.3)"),
-    (31, "permanent reject", "qq mail server permanently rejected message (#5.3.0)"),
+    (PERMANENT_REJECT, "permanent reject", "qq mail server permanently rejected message (#5.3.0)"),
     (32, "spam", "qq spam or junk mail threshold exceeded (#5.7.1)"),
     (VIRUS, "virus", "qq message contains virus (#5.7.1)"),
     (34, "banned attachment", "qq message contains banned attachment (#5.7.1)"),
@@ -95,10 +99,10 @@ _ROWS: Final = (
     (INTD_FILE, "intd file", "qq trouble creating files in intd. (#4.3.0)"),
     (LINK_TODO, "link todo", "qq trouble linking todofn to intdfn (#4.3.0)"),
     (LINK_MESS, "link mess", "qq trouble linking messfn to pidfn (#4.3.0)"),
-    (68, "temporary files", "qq trouble creating temporary files (#4.3.0)"),
+    (TEMPORARY_FILES, "temporary files", "qq trouble creating temporary files (#4.3.0)"),
     (SYNCDIR, "sync directory", "qq trouble syncing dir to disk (#4.3.0)"),
     (PID_FILE, "pid file", "qq trouble with pid file (#4.3.0)"),
-    (71, "temporary reject", "qq mail server temporarily rejected message (#4.3.0)"),
+    (TEMPORARY_REJECT, "temporary reject", "qq mail server temporarily rejected message (#4.3.0)"),
     (72, "connection timed out", "qq connection to mail server timed out (#4.4.1)"),
     (73, "connection rejected", "qq connection to mail server rejected (#4.4.1)"),
     (74, "communication failed", "qq communication with mail server failed (#4.4.2)"),
@@ -112,7 +116,7 @@ _ROWS: Final = (
     (82, "exec qmail-queue", "qq unable to exec qq (#4.3.0)"),
     (UNLINK_PID, "unlink pid", "qq temporary problem (#4.3.0)"),
     (87, "misconfigured", "qq mail system incorrectly configured. (#4.3.5)"),
-    (88, "custom text", "qq temporary problem (#4.3.0)"),
+    (CUSTOM, "custom text", "qq temporary problem (#4.3.0)"),
     (91, "internal bug", "qq internal bug (#4.3.0)"),
     (115, "address too long", "qq envelope address too long (#5.1.3)"),
     (120, "exec qmail-queue", "qq unable to exec qq (#4.3.0)"),
@@ -140,3 +144,60 @@ def exit_code(number: int) -> ExitCode:
     unknown = ExitCode(number, "unknown", "")
     text = "qq permanent problem (#5.3.0)" if unknown.is_permanent else "qq temporary problem (#4.3.0)"
     return ExitCode(number, "unknown", text)
+
+
+_CUSTOM_TEXTS: Final = {
+    TOO_LONG: "envelope address too long",
+    VIRUS: "qhpsi: message contains virus",
+    SCANNER_PRIVILEGE: "qhpsi: unable to get privilege to queue messages",
+    MEMORY: "out of memory",
+    TIMEOUT: "timer expired",
+    CONFIG: "unable to read configuration",
+    CHDIR: "trouble doing cd to queue directory",
+    MESS_FILE: "unable to stat messfn",
+    FSYNC: "trouble syncing message to disk",
+    INTD_FILE: "trouble creating files in intd",
+    LINK_TODO: "trouble linking todofn to intdfn",
+    LINK_MESS: "trouble linking messfn to pidfn",
+    SYNCDIR: "trouble syncing dir to disk",
+    PID_FILE: "trouble creating pid file",
+    QHPSI: "qhpsi: unable to run QHPSI scanner",
+    ENVELOPE: "envelope format error",
+    BUG: "internal bug",
+    UNLINK_PID: "trouble unlinking pid file",
+    CRASHED: "qhpsi: qmail-queue crashed",
+}
+"""Exit code -> what qmail-queue says of it with QMAIL_QUEUE_CUSTOM_ERROR. Source: qmail-queue.c, calls of `die()`."""
+
+_CUSTOM_TEXTS_BY_KIND: Final = {
+    (WRITE, "mess"): "trouble writing message",
+    (WRITE, "intd"): "trouble writing envelope",
+    (READ, "mess"): "trouble reading message",
+    (READ, "intd"): "trouble reading envelope",
+}
+"""(exit code, kind of the file at hand) -> the same, where it tells message and envelope apart."""
+
+
+def custom_error(number: int, *, kind: str = "", detail: str = "") -> str:
+    """Return what qmail-queue writes on fd 2 before it ends with 88, when QMAIL_QUEUE_CUSTOM_ERROR asks for it.
+
+    Args:
+        number: The exit code that it would have had.
+        kind: Kind of the queue file at hand: mess, intd.
+        detail: Text of the system call that failed, or "".
+
+    Returns:
+        The text of the reply behind ``Z``, which makes every one of them temporary, a virus included.
+
+    Source:
+        qmail-queue.c `die()`, custom_error.c `custom_error()`.
+
+    Deviation:
+        The real program adds the text of whatever errno holds, often "not a socket" from an earlier question.
+
+    Example:
+        >>> custom_error(61, detail="No such file or directory")
+        'Zqmail-queue: trouble doing cd to queue directory: No such file or directory (#4.3.0)'
+    """
+    text = _CUSTOM_TEXTS_BY_KIND.get((number, kind)) or _CUSTOM_TEXTS.get(number) or exit_code(number).name
+    return f"Zqmail-queue: {text}{': ' if detail else ''}{detail} (#4.3.0)"

@@ -8,6 +8,7 @@ Rule 2: a verb's work is imported when the verb runs, so that ``--help`` is quic
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import click
@@ -21,6 +22,7 @@ from indimail_kit.cli.lab import lab
 from indimail_kit.cli.notebook import notebook
 from indimail_kit.cli.output import EXIT_FAILED, complain
 from indimail_kit.cli.qhpsi import qhpsi
+from indimail_kit.cli.qmail_queue import qmail_queue
 from indimail_kit.cli.scan import scan
 from indimail_kit.cli.service import service
 from indimail_kit.errors import KitError
@@ -50,7 +52,10 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="indimail-kit")
 def main() -> None:
     """See a mail server think: AUTH, virus scanning, queues and logs of IndiMail."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        # Inherited from who started us: the exit codes of scanners and other programs would be lost.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-for _verb in (lab, auth, accounts, checkpassword, scan, qhpsi, service, doctor, notebook):
+for _verb in (lab, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, service, doctor, notebook):
     main.add_command(_verb)

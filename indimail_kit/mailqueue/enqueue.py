@@ -20,16 +20,26 @@ from indimail_kit.envelope import Envelope, QueueRecords, check_envelope, decode
 from indimail_kit.errors import EnvelopeError, QueueError
 from indimail_kit.exitcodes import MEMORY, READ
 from indimail_kit.mailqueue.layout import QueueLayout
-from indimail_kit.mailqueue.received import EnvironmentHeaders, InvokedFrom, format_received, is_fast_queue
+from indimail_kit.mailqueue.received import (
+    UNKNOWN_IP,
+    EnvironmentHeaders,
+    InvokedFrom,
+    format_received,
+    is_fast_queue,
+)
 from indimail_kit.mailqueue.transaction import Transaction
 from indimail_kit.mailqueue.values import INDIMAIL as INDIMAIL
 from indimail_kit.mailqueue.values import QMAIL as QMAIL
 from indimail_kit.mailqueue.values import SAFE as SAFE
 from indimail_kit.mailqueue.values import Queued as Queued
 from indimail_kit.mailqueue.values import QueueScan as QueueScan
+from indimail_kit.mailqueue.values import QueueSettings as QueueSettings
 from indimail_kit.mailqueue.values import ScanOutcome as ScanOutcome
 from indimail_kit.mailqueue.values import Step as Step
 from indimail_kit.mailqueue.values import SyncPolicy as SyncPolicy
+
+ENVELOPE_PLACE: Final = "intd"
+"""Path of the error for an envelope that is refused: it is read while intd is written."""
 
 _VISIBLE: Final = bytes.maketrans(bytes((*range(32), 127)), b"_" * 33)
 """Control octets -> underscore, for addresses that are copied into a header line."""
@@ -37,7 +47,7 @@ _VISIBLE: Final = bytes.maketrans(bytes((*range(32), 127)), b"_" * 33)
 
 def enqueue(
     message: bytes | Iterable[bytes],
-    envelope: bytes | Envelope,
+    envelope: bytes | Envelope | Callable[[], bytes],
     *,
     layout: QueueLayout,
     environ: Mapping[str, str],
@@ -48,16 +58,18 @@ def enqueue(
     clock: Callable[[], int] = time.time_ns,
     scan: QueueScan | None = None,
     sync: SyncPolicy = SAFE,
-    envheaders: Iterable[str] = (),
+    settings: QueueSettings | None = None,
+    peer_ip: str = UNKNOWN_IP,
     on_step: Callable[[Step], None] | None = None,
 ) -> Queued:
     """Queue a message as qmail-queue does.
 
     Args:
         message: The message as on fd 0, whole or in pieces; an OSError or EOFError of the iterable is a read error.
-        envelope: The envelope as on fd 1, or its value. It is looked at after the message was written and scanned.
+        envelope: The envelope as on fd 1, its value, or what reads it. It is looked at after the message was written
+            and scanned; whoever calls the program writes it only when the message has been read.
         layout: The queue.
-        environ: The variables of `plan_records` and `received.format_received` are read.
+        environ: The variables of `received.format_received` are read.
         qp: Long-term queue identifier; the pid of this process by default.
         uid: User that called; the real uid of this process by default.
         invoked_from: Who called, see `received.InvokedFrom`.
@@ -65,7 +77,8 @@ def enqueue(
         clock: Gives the time (unit: ns since 1970).
         scan: Called with the mess file before intd exists; not called with FASTQUEUE.
         sync: What must be on the disk before success is answered.
-        envheaders: Names of the headers for the ``h`` record (control/envheaders); none with FASTQUEUE.
+        settings: Who else gets it, and which headers are copied; what the variables say by default.
+        peer_ip: Address at the other end of the socket, when `invoked_from` is "network" and TCPREMOTEIP is not set.
         on_step: Called after each step, in the calling thread.
 
     Raises:
@@ -80,7 +93,7 @@ def enqueue(
     """
     qp = os.getpid() if qp is None else qp
     uid = os.getuid() if uid is None else uid
-    is_fast = is_fast_queue(environ)
+    settings = QueueSettings.from_environ(environ) if settings is None else settings
     files = Transaction(layout, clock=clock, on_step=on_step)
     try:
         files.open_queue()
@@ -93,17 +106,20 @@ def enqueue(
             unix_s=started_s,
             environ=environ,
             invoked_from=invoked_from,
+            peer_ip=peer_ip,
         )
-        headers = EnvironmentHeaders(() if is_fast else envheaders)
+        headers = EnvironmentHeaders(settings.envheaders)
         files.write_message(head, message, headers.feed)
-        outcome = files.scan(None if is_fast else scan)
+        outcome = files.scan(None if is_fast_queue(environ) else scan)
         files.open_intd()
-        if is_blackhole(outcome, environ=environ):
+        if callable(envelope):
+            envelope = files.read_envelope(envelope)
+        if is_blackhole(outcome, settings):
             records = QueueRecords(uid=uid, pid=qp, sender=_read_blackhole(envelope))
             files.clean_up()
             return Queued(layout.name, 0, qp, True, records, files.message_bytes, -1)
         records = plan_records(
-            envelope, uid=uid, qp=qp, outcome=outcome, environ=environ, environment_header=headers.finish()
+            envelope, uid=uid, qp=qp, outcome=outcome, settings=settings, environment_header=headers.finish()
         )
         files.write_intd(records)
         files.link_todo(sync)
@@ -113,7 +129,7 @@ def enqueue(
         raise QueueError("out of memory", exit_code=MEMORY) from error
     except EnvelopeError as error:
         files.clean_up()
-        raise QueueError(f"envelope: {error}", exit_code=error.exit_code) from error
+        raise QueueError(f"envelope: {error}", exit_code=error.exit_code, path=ENVELOPE_PLACE) from error
     except BaseException:
         files.clean_up()
         raise
@@ -123,16 +139,14 @@ def enqueue(
     return Queued(layout.name, number, qp, False, records, files.message_bytes, number % layout.split)
 
 
-def is_blackhole(outcome: ScanOutcome, *, environ: Mapping[str, str]) -> bool:
+def is_blackhole(outcome: ScanOutcome, settings: QueueSettings) -> bool:
     """Say whether the message is swallowed: the scan wants it, and no quarantine keeps it."""
-    return outcome.is_swallowed and not quarantine_address(outcome, environ=environ)
+    return outcome.is_swallowed and not quarantine_address(outcome, settings)
 
 
-def quarantine_address(outcome: ScanOutcome, *, environ: Mapping[str, str]) -> str:
+def quarantine_address(outcome: ScanOutcome, settings: QueueSettings) -> str:
     """Return who gets the message instead of its recipients, or "": VIRUSFORWARD after a virus, else QUARANTINE."""
-    if is_fast_queue(environ):
-        return ""
-    return outcome.forward_to or environ.get("QUARANTINE", "")
+    return outcome.forward_to or settings.quarantine
 
 
 def plan_records(
@@ -141,7 +155,7 @@ def plan_records(
     uid: int,
     qp: int,
     outcome: ScanOutcome,
-    environ: Mapping[str, str],
+    settings: QueueSettings,
     environment_header: bytes = b"",
 ) -> QueueRecords:
     """Decide what intd says: who gets the message, and which header lines go on top of it.
@@ -151,8 +165,7 @@ def plan_records(
         uid: User that called.
         qp: Long-term queue identifier.
         outcome: What the scan says.
-        environ: EXTRAQUEUE (one more recipient, the first), QUARANTINE (instead of the others), QQEH (header lines) and
-            FASTQUEUE (none of these) are read.
+        settings: Who else gets it, who gets it instead, and the lines of QQEH.
         environment_header: Text of the ``h`` record.
 
     Raises:
@@ -168,30 +181,20 @@ def plan_records(
         check_envelope(envelope)
     else:
         envelope = decode_envelope(envelope)
-    is_fast = is_fast_queue(environ)
-    extra = "" if is_fast else environ.get("EXTRAQUEUE", "")
     recipients, header = envelope.recipients, outcome.header
-    quarantine = quarantine_address(outcome, environ=environ)
+    quarantine = quarantine_address(outcome, settings)
     if quarantine:
         recipients = (os.fsencode(quarantine),)
         names = b",".join((*recipients, *envelope.recipients)).translate(_VISIBLE)
         header += b"X-Quarantine-ID: %b\n" % names
-    if extra:
-        recipients = (os.fsencode(extra), *recipients)
     return QueueRecords(
         uid=uid,
         pid=qp,
         sender=envelope.sender,
-        recipients=recipients,
-        header=header + (b"" if is_fast else _own_header(environ)),
+        recipients=(*map(os.fsencode, settings.extra_recipients), *recipients),
+        header=header + settings.header,
         environment_header=environment_header,
     )
-
-
-def _own_header(environ: Mapping[str, str]) -> bytes:
-    """Return the lines of QQEH, ended by a newline."""
-    lines = os.fsencode(environ.get("QQEH", ""))
-    return lines if not lines or lines.endswith(b"\n") else lines + b"\n"
 
 
 def _read_blackhole(envelope: bytes | Envelope) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from indimail_kit.errors import QueueError
 from indimail_kit.exitcodes import CONFIG, WRITE
-from indimail_kit.mailqueue.layout import SPLIT, QueueLayout, create_queue
+from indimail_kit.mailqueue.layout import SPLIT, QueueLayout, create_queue, detect_layout
 from indimail_kit.mailqueue.received import scan_number
 
 if TYPE_CHECKING:
@@ -65,17 +65,32 @@ def create_queues(base: Path, *, count: int, start: int = QUEUE_START, split: in
     return tuple(create_queue(Path(base) / f"queue{start + index}", split=split) for index in range(count))
 
 
-def layout_from_environ(directory: Path, environ: Mapping[str, str], *, auto_split: int = SPLIT) -> QueueLayout:
+def layout_from_environ(
+    directory: Path, environ: Mapping[str, str], *, auto_split: int = SPLIT, auto_bigtodo: bool = True
+) -> QueueLayout:
     """Return the layout that qmail-queue takes a queue to have: it believes the environment and looks at nothing.
 
     Args:
         directory: The queue.
-        environ: BIGTODO (default 1) and CONFSPLIT, which can only lower the split.
+        environ: BIGTODO and CONFSPLIT, which can only lower the split.
         auto_split: The split that was compiled in (conf-split).
+        auto_bigtodo: Whether intd and todo are split when BIGTODO does not say it.
     """
     split = scan_number(environ.get("CONFSPLIT", "")) or auto_split
-    has_bigtodo = scan_number(environ["BIGTODO"]) != 0 if "BIGTODO" in environ else True
+    has_bigtodo = scan_number(environ["BIGTODO"]) != 0 if "BIGTODO" in environ else auto_bigtodo
     return QueueLayout(Path(directory), min(split, auto_split), has_bigtodo)
+
+
+def find_layout(directory: Path, environ: Mapping[str, str]) -> QueueLayout:
+    """Return the layout of a queue that may be plain qmail's: what its directories show takes the place of conf-split.
+
+    A directory that is no queue gets IndiMail's layout; the first step in it says what is wrong.
+    """
+    try:
+        found = detect_layout(directory)
+    except QueueError:
+        return layout_from_environ(directory, environ)
+    return layout_from_environ(directory, environ, auto_split=found.split, auto_bigtodo=found.has_bigtodo)
 
 
 def check_free_space(directory: Path, environ: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ _WEEKDAYS: Final = (b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun")
 
 _MONTHS: Final = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
-_UNKNOWN_IP: Final = "?.?.?.?"
+UNKNOWN_IP: Final = "?.?.?.?"
 """What stands for a peer that has no IP address. Source: qmail-queue.c `tcpgetremoteip()`."""
 
 _FIELD_NAME: Final = re.compile(rb"[!-9;-~]+[ \t]*:")
@@ -49,7 +49,14 @@ def format_date(unix_s: int) -> bytes:
 
 
 def format_received(
-    *, qp: int, uid: int, host: str, unix_s: int, environ: Mapping[str, str], invoked_from: InvokedFrom = "uid"
+    *,
+    qp: int,
+    uid: int,
+    host: str,
+    unix_s: int,
+    environ: Mapping[str, str],
+    invoked_from: InvokedFrom = "uid",
+    peer_ip: str = UNKNOWN_IP,
 ) -> bytes:
     r"""Write the Received line, and X-Originating-IP when it is wanted.
 
@@ -60,6 +67,7 @@ def format_received(
         unix_s: Time of the call (unit: s since 1970).
         environ: HOSTNAME, HIDE_HOST, TCPREMOTEIP, ORIGINIPFIELD, RELAYCLIENT, TCPREMOTEINFO and FASTQUEUE are read.
         invoked_from: Who called.
+        peer_ip: Address at the other end of the socket, for "network" without TCPREMOTEIP.
 
     Example:
         >>> format_received(qp=4305, uid=0, host="vm", unix_s=1795356840, environ={})
@@ -68,20 +76,19 @@ def format_received(
     is_hidden = "HIDE_HOST" in environ
     # Without the host there is no line break and no blank either: "queue 4305(invoked …".
     by_host = b"" if is_hidden else b" by host %b\n " % os.fsencode(environ.get("HOSTNAME", host))
-    caller = _caller(uid=uid, environ=environ, invoked_from=invoked_from, is_hidden=is_hidden)
+    # A socket without TCPREMOTEIP is only looked at when its address may be shown.
+    default = peer_ip if invoked_from == "network" and not is_hidden else None
+    caller = _WORDS.get(invoked_from) or _caller(uid, environ.get("TCPREMOTEIP", default), is_hidden=is_hidden)
     received = b"Received: indimail-mta queue %d%b(invoked %b); %b\n" % (qp, by_host, caller, format_date(unix_s))
     return received + _origin(environ)
 
 
-def _caller(*, uid: int, environ: Mapping[str, str], invoked_from: InvokedFrom, is_hidden: bool) -> bytes:
-    """Return what stands behind "invoked "."""
-    if invoked_from == "alias":
-        return b"by alias"
-    if invoked_from == "bounce":
-        return b"for bounce"
-    # A socket without TCPREMOTEIP is only looked at when its address may be shown.
-    default = _UNKNOWN_IP if invoked_from == "network" and not is_hidden else None
-    ip = environ.get("TCPREMOTEIP", default)
+_WORDS: Final = {"alias": b"by alias", "bounce": b"for bounce"}
+"""Caller with a name of his own -> what stands behind "invoked "."""
+
+
+def _caller(uid: int, ip: str | None, *, is_hidden: bool) -> bytes:
+    """Return what stands behind "invoked " for any other user."""
     if ip is None:
         return b"by uid %d" % uid
     return b"from network%b, by uid %d" % (b"" if is_hidden else b" " + os.fsencode(ip), uid)

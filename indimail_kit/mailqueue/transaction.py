@@ -53,6 +53,9 @@ _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NO
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
+_ROOT: Final = (0, 0)
+"""Owner and group that files of root have anyway."""
+
 _TRIGGER: Final = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 _sequence = itertools.count(1)
@@ -77,6 +80,7 @@ class Transaction:
         "_mess_path",
         "_mode",
         "_on_step",
+        "_owner",
         "_pid_path",
         "_queue_fd",
         "layout",
@@ -95,11 +99,16 @@ class Transaction:
         self._queue_fd = self._mess_fd = self._intd_fd = -1
         self._pid_path = self._mess_path = self._intd_path = ""
         self._mode = _FILE_MODE
+        self._owner: tuple[int, int] = _ROOT
         self._is_linked = False
 
     def open_queue(self) -> None:
         """Enter the queue directory (exit code 61)."""
         self._queue_fd = _do("chdir", ".", CHDIR, os.open, self.layout.directory, _DIRECTORY)
+        if os.geteuid() == 0:
+            # The real program runs under the user that the queue belongs to; root gives the files to that user.
+            status = _do("fstat", ".", CHDIR, os.stat, self._queue_fd)
+            self._owner = (status.st_uid, status.st_gid)
         self._tell("chdir", ".")
 
     def open_mess(self, *, qp: int, started_s: int) -> None:
@@ -110,7 +119,7 @@ class Transaction:
         status = _do("fstat", self._pid_path, MESS_FILE, os.fstat, self._mess_fd)
         self.message_number = status.st_ino
         self._mode = status.st_mode & 0o777
-        self._settle_mode(self._mess_fd, self._pid_path)
+        self._settle(self._mess_fd, self._pid_path)
         self._tell("fstat", self._pid_path)
         path = f"{self.layout.parent('mess', self.message_number)}/{self.message_number}"
         _do("link", path, LINK_MESS, os.link, self._pid_path, path, src_dir_fd=at, dst_dir_fd=at)
@@ -163,8 +172,12 @@ class Transaction:
         path = f"{self.layout.parent('intd', self.message_number)}/{self.message_number}"
         self._intd_fd = _do("open", path, INTD_FILE, os.open, path, _NEW_FILE, _FILE_MODE, dir_fd=self._queue_fd)
         self._intd_path = path
-        self._settle_mode(self._intd_fd, path)
+        self._settle(self._intd_fd, path)
         self._tell("open", path)
+
+    def read_envelope(self, read: Callable[[], bytes]) -> bytes:
+        """Have the envelope read (exit code 54)."""
+        return _do("read", self._intd_path, READ, read)  # type: ignore[no-any-return]  # what `read` returns
 
     def write_intd(self, records: QueueRecords) -> None:
         """Write the records to intd (exit code 53)."""
@@ -174,9 +187,10 @@ class Transaction:
     def link_todo(self, sync: SyncPolicy) -> None:
         """Sync, link intd to todo (exit codes 64, 69, 66), sync its directory (69): from the link on it is queued."""
         if sync.files:
+            call, deed = ("fdatasync", os.fdatasync) if sync.is_data_only else ("fsync", os.fsync)
             for fd, path in ((self._mess_fd, self._mess_path), (self._intd_fd, self._intd_path)):
-                _do("fsync", path, FSYNC, os.fsync, fd)
-                self._tell("fsync", path)
+                _do(call, path, FSYNC, deed, fd)
+                self._tell(call, path)
         if sync.directories:
             # Before the link: a power loss must not leave a todo/N whose mess/N is gone.
             self._sync_directory(self.layout.parent("mess", self.message_number))
@@ -239,10 +253,12 @@ class Transaction:
             return path
         raise QueueError("no free name for the pid file", exit_code=PID_FILE, path="pid")
 
-    def _settle_mode(self, fd: int, path: str) -> None:
-        """Give a new file its mode when the umask took some of it."""
+    def _settle(self, fd: int, path: str) -> None:
+        """Give a new file its mode when the umask took some of it, and its owner when root made it."""
         if self._mode != _FILE_MODE:
             _do("fchmod", path, MESS_FILE, os.fchmod, fd, _FILE_MODE)
+        if self._owner != _ROOT:
+            _do("fchown", path, MESS_FILE, os.fchown, fd, *self._owner)
 
     def _read(self, iterator: Iterator[bytes]) -> bytes | None:
         """Return the next piece of the message, None at its end."""

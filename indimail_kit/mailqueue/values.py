@@ -1,4 +1,4 @@
-"""What goes into and comes out of qmail-queue, as values: the scan's answer, the sync policy, a step, the result.
+"""What goes into and comes out of qmail-queue, as values: settings, the scan's answer, sync policy, steps, the result.
 
 Source: IndiMail indimail-mta-x/qmail-queue.c; conf-sync.
 
@@ -7,12 +7,14 @@ Rule 1: values only, no I/O.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, Self, get_args
 
 from indimail_kit.envelope import QueueRecords
+from indimail_kit.mailqueue.received import is_fast_queue
 
 
 class ScanOutcome(Protocol):
@@ -58,24 +60,82 @@ class NotScanned:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """Who else gets every message, and which of its headers are copied.
+
+    Attributes:
+        extra_recipients: EXTRAQUEUE: recipients in front of the others.
+        quarantine: QUARANTINE: who gets the message instead of its recipients, or "".
+        envheaders: ENVHEADERS: names of the headers for the ``h`` record.
+        header: QQEH: lines for the ``e`` record, with their newlines.
+    """
+
+    extra_recipients: tuple[str, ...] = ()
+    quarantine: str = ""
+    envheaders: tuple[str, ...] = ()
+    header: bytes = b""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        r"""Read what stands in the variables alone; ENVHEADERS names a file, see `controls.read_settings`.
+
+        Example:
+            >>> QueueSettings.from_environ({"EXTRAQUEUE": "log@example.com", "QQEH": "X-Extra: 1"}).header
+            b'X-Extra: 1\n'
+            >>> QueueSettings.from_environ({"EXTRAQUEUE": "log@example.com", "FASTQUEUE": "1"}).extra_recipients
+            ()
+        """
+        if is_fast_queue(environ):
+            return cls()
+        extra, lines = environ.get("EXTRAQUEUE", ""), os.fsencode(environ.get("QQEH", ""))
+        return cls(
+            extra_recipients=(extra,) if extra else (),
+            quarantine=environ.get("QUARANTINE", ""),
+            header=lines if not lines or lines.endswith(b"\n") else lines + b"\n",
+        )
+
+
+SyncName = Literal["safe", "qmail", "indimail"]
+"""What a person may choose."""
+
+SYNC_NAMES: Final = get_args(SyncName)
+"""The names in their order: the safest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class SyncPolicy:
     """What must be on the disk before success is answered.
 
     Attributes:
         files: fsync mess and intd.
         directories: fsync the directories of mess and todo, so that the names are on the disk too.
+        is_data_only: Take fdatasync for the files: their times may be lost.
     """
 
     files: bool
     directories: bool
+    is_data_only: bool = False
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> SyncPolicy:
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Return what IndiMail's program does: nothing unless USE_FSYNC, USE_FDATASYNC or USE_SYNCDIR has a value."""
         return cls(
             files=bool(environ.get("USE_FSYNC") or environ.get("USE_FDATASYNC")),
             directories=bool(environ.get("USE_SYNCDIR")),
+            is_data_only=bool(environ.get("USE_FDATASYNC")),
         )
+
+    @classmethod
+    def named(cls, name: SyncName, environ: Mapping[str, str]) -> SyncPolicy:
+        """Return the policy of a name: ours, plain qmail's, or IndiMail's, which the variables decide.
+
+        Example:
+            >>> SyncPolicy.named("safe", {"USE_FDATASYNC": "1"})
+            SyncPolicy(files=True, directories=True, is_data_only=True)
+        """
+        if name == "indimail":
+            return cls.from_environ(environ)
+        return replace(SAFE, is_data_only=bool(environ.get("USE_FDATASYNC"))) if name == "safe" else QMAIL
 
 
 SAFE: Final = SyncPolicy(files=True, directories=True)
@@ -93,7 +153,7 @@ class Step:
     """One step that has just been done.
 
     Attributes:
-        call: chdir, open, fstat, link, unlink, write, scan, fsync, fsyncdir, trigger, truncate.
+        call: chdir, open, fstat, link, unlink, write, scan, fsync, fdatasync, fsyncdir, trigger, truncate.
         path: File or directory, relative to the queue.
         unix_ns: When it was done (unit: ns since 1970).
         message_number: Number of the message, 0 while it has none.

@@ -34,6 +34,10 @@ EXEC_FAILED: Final = 75
 """What qhpsi answers when it cannot start the program. Source: IndiMail qhpsi.c."""
 
 
+_UNSEEN: Final = "SIGCHLD is ignored, so that nobody could say how it ends"
+"""Whoever started us decided so; Popen would take the missing exit code for 0, which is QHPSIRN: clean."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChildEnd:
     """How a child ended.
@@ -84,6 +88,8 @@ def run_child(
     """
     import subprocess
 
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        return ChildEnd(exit_code=EXEC_FAILED, problem=f"{argv[0]} not started: {_UNSEEN}")
     deadline_ns = clock_ns() + int(timeout_s * 10**9)
     try:
         child = subprocess.Popen(
@@ -106,6 +112,8 @@ def run_child(
     with child:
         try:
             output, is_timed_out = _watch(child, deadline_ns, clock_ns)
+        except ChildProcessError:
+            return ChildEnd(exit_code=None, problem=f"{argv[0]}: {_UNSEEN}")
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
@@ -135,6 +143,7 @@ def _watch(child: subprocess.Popen[bytes], deadline_ns: int, clock_ns: Callable[
                 if pipe in ready and not _drain(pipe, kept):
                     selector.unregister(pipe)
                 if end in ready:
+                    os.waitid(os.P_PIDFD, end, os.WEXITED | os.WNOWAIT)  # there is an end to be seen, or an error
                     _drain(pipe, kept)
                     return bytes(kept), False
     finally:

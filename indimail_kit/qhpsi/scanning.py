@@ -21,7 +21,7 @@ from indimail_kit.qhpsi.decision import ScanAction, is_scanned, outcome
 from indimail_kit.qhpsi.decision_tree import action_of, path_of_answer
 from indimail_kit.qhpsi.makeargs import build_argv
 from indimail_kit.qhpsi.mess_file import describe
-from indimail_kit.qhpsi.plugin import PluginScanner
+from indimail_kit.qhpsi.plugin import HOME, PluginScanner
 from indimail_kit.qhpsi.verdict import ScanAnswer, Scanner, Verdict
 from indimail_kit.wiring import html_of
 
@@ -98,6 +98,7 @@ def scanner_for(
     cwd: Path | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     run_as: str | None = None,
+    home: Path = HOME,
 ) -> Scanner:
     """Choose who answers for what QHPSI says.
 
@@ -109,9 +110,10 @@ def scanner_for(
         cwd: Working directory of a program or plugin: the queue.
         timeout_s: Time limit of a program or plugin (unit: s).
         run_as: User of a program or plugin; needs root.
+        home: Directory in which PLUGINDIR lies.
     """
     if config.is_plugin:
-        return PluginScanner(config, environ, cwd=cwd, timeout_s=timeout_s, run_as=run_as)
+        return PluginScanner(config, environ, home=home, cwd=cwd, timeout_s=timeout_s, run_as=run_as)
     argv = build_argv(config.command or "", _MARK, environ)
     if clamdscan is not None and argv and os.path.basename(argv[0]) == "clamdscan" and _MARK in argv:  # noqa: PTH119
         return clamdscan

@@ -5,50 +5,26 @@ Beside them the recorded QHPSI calls, as far as they show what qmail-queue write
 
 from __future__ import annotations
 
-import errno
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
-from indimail_kit.errors import QueueError
-from indimail_kit.mailqueue import (
-    QueueLayout,
-    SyncPolicy,
-    check_free_space,
-    choose_queue,
-    create_queue,
-    enqueue,
-    layout_from_environ,
-)
+from indimail_kit.mailqueue import SyncPolicy, create_queue, enqueue
 from indimail_kit.mailqueue.layout import KINDS
 from indimail_kit.mailqueue.values import NotScanned
 
 DATA = Path(__file__).parent.parent / "data" / "indimail"
 CALLS: list[dict[str, Any]] = json.loads((DATA / "queue" / "qmail-queue-exit-codes.json").read_text(encoding="utf-8"))
 
-NOT_RUN = {
-    "QUEUEDIR missing custom error": "QMAIL_QUEUE_CUSTOM_ERROR: text on fd 2 belongs to the program, not to enqueue()",
-    "bad envelope custom error": "QMAIL_QUEUE_CUSTOM_ERROR: text on fd 2 belongs to the program, not to enqueue()",
-    "too long custom error": "QMAIL_QUEUE_CUSTOM_ERROR: text on fd 2 belongs to the program, not to enqueue()",
-    "qmail-multi FILTERARGS cat": "FILTERARGS: qmail-multi runs a filter program before qmail-queue",
-    "qmail-multi FILTERARGS exit 100": "FILTERARGS: qmail-multi runs a filter program before qmail-queue",
-    "qmail-multi FILTERARGS exit 2": "FILTERARGS: qmail-multi runs a filter program before qmail-queue",
-    "qmail-multi FILTERARGS exit 111": "FILTERARGS: qmail-multi runs a filter program before qmail-queue",
-    "qmail-multi FILTERARGS missing": "FILTERARGS: qmail-multi runs a filter program before qmail-queue",
-    "qmail-nullqueue": "qmail-nullqueue is another program: it reads and throws away",
-}
-"""Recorded calls that enqueue() cannot make -> why."""
-
-RUN = [call for call in CALLS if call["case"] not in NOT_RUN]
-
 LONG = {
     "sender 1002": b"F" + b"a" * 1002 + b"\0Tc@d\0\0",
     "sender 1003": b"F" + b"a" * 1003 + b"\0Tc@d\0\0",
     "sender 1004": b"F" + b"a" * 1004 + b"\0Tc@d\0\0",
+    "too long custom error": b"F" + b"a" * 1004 + b"\0Tc@d\0\0",
     "rcpt 1002": b"Fa@b\0T" + b"a" * 1002 + b"\0\0",
     "rcpt 1003": b"Fa@b\0T" + b"a" * 1003 + b"\0\0",
 }
@@ -63,18 +39,14 @@ MESSAGES = {"empty message": b"", "message without final newline": b"Subject: x\
 RECORDED_NS = 1_795_357_659 * 10**9
 """The recorded date: Sun, 22 Nov 2026 14:27:39 +0000."""
 
+Run = Callable[[dict[str, Any]], dict[str, Any]]
+
 MESS_WITH_IP = (
     b"Received: indimail-mta queue 12093 by host vm\n"
     b" (invoked from network 10.1.1.1, by uid 0); Sun, 22 Nov 2026 14:27:39 +0000\n"
     b"X-Originating-IP: 10.1.1.1\nSubject: x\n\nhi\n"
 )
 """The mess file of the case ORIGINIPFIELD, as listed in qmail-queue-exit-codes.txt."""
-
-
-def closed() -> Iterator[bytes]:
-    """Behave as a closed fd 0."""
-    raise OSError(errno.EBADF, "Bad file descriptor")
-    yield b""
 
 
 @pytest.fixture(scope="module")
@@ -96,83 +68,79 @@ def base(made_once: Path) -> Iterator[Path]:
                 path.unlink()
 
 
-def queue_of(call: dict[str, Any], base: Path) -> QueueLayout:
-    """Return the queue of a call as qmail-queue or qmail-multi finds it."""
-    directories = {"/nonexistent": base / "nonexistent", "/var/indimail": base / "no-pid"}
-    recorded = {"QUEUEDIR": directories[call["env"]["QUEUEDIR"]]} if "QUEUEDIR" in call["env"] else {}
-    environ = {"QUEUE_BASE": str(base), "QUEUE_COUNT": "1"} | {name: str(path) for name, path in recorded.items()}
-    return layout_from_environ(choose_queue(environ, random=Random(1)), call["env"])  # noqa: S311 (one queue)
+@pytest.fixture
+def run(base: Path, program: Callable[..., Any]) -> Run:
+    """Return a function that makes a recorded call and describes its end as the recorder did."""
+
+    def make(call: dict[str, Any]) -> dict[str, Any]:
+        directories = {"/nonexistent": base / "nonexistent", "/var/indimail": base / "no-pid"}
+        environ = {"QUEUE_BASE": str(base), "QUEUE_COUNT": "1"} | call["env"]
+        if "QUEUEDIR" in environ:
+            environ["QUEUEDIR"] = str(directories[environ["QUEUEDIR"]])
+        closed_fd = os.open(os.devnull, os.O_WRONLY)  # as good as closed: it cannot be read
+        try:
+            ended = program(
+                environ,
+                closed_fd if call["case"] == "fd 0 closed" else MESSAGES.get(call["case"], b"Subject: x\n\nhi\n"),
+                LONG.get(call["case"], call["envelope"].encode("latin-1")),
+                base / "queue1",
+                program=call["prog"].rpartition("/")[2],
+                sync="indimail",
+                qp=int((call["todo"] or ["u0\0p1\0"])[0].split("\0")[1][1:]),
+                uid=0,
+                clock=lambda: RECORDED_NS,
+            )
+        finally:
+            os.close(closed_fd)
+        split = [path.split("/") for path in ended.files if path.count("/") == 2]  # where the recorder looked
+        todo = [text[:LISTED_TODO_CHARS] for path, text in ended.files.items() if path.startswith("todo/")]
+        has_split_todo = any(kind == "todo" for kind, _, _ in split)
+        return {
+            "rc": ended.exit_code,
+            "todo": todo if has_split_todo else [],
+            "left": sorted(kind for kind, _, _ in split),
+            "stderr": ended.stderr_class,
+        }
+
+    return make
 
 
-def run(call: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make a recorded call with enqueue() and describe it as the recorder did."""
-    layout = queue_of(call, base)
-    todo = call["todo"][0] if call["todo"] else "u0\0p1\0"
-    exit_code = 0
-    try:
-        if call["prog"].endswith("/qmail-multi"):
-            check_free_space(layout.directory, call["env"])
-        enqueue(
-            closed() if call["case"] == "fd 0 closed" else MESSAGES.get(call["case"], b"Subject: x\n\nhi\n"),
-            LONG.get(call["case"], call["envelope"].encode("latin-1")),
-            layout=layout,
-            environ=call["env"],
-            qp=int(todo.split("\0")[1][1:]),
-            uid=0,
-            host="vm",
-            clock=lambda: RECORDED_NS,
-            sync=SyncPolicy.from_environ(call["env"]),
-        )
-    except QueueError as error:
-        exit_code = error.exit_code
-    split_files = [path for kind in KINDS for path in (base / "queue1").glob(f"{kind}/*/*")]
-    return {
-        "rc": exit_code,
-        "todo": [
-            path.read_bytes().decode("latin-1")[:LISTED_TODO_CHARS]
-            for path in split_files
-            if path.parent.parent.name == "todo"
-        ],
-        "left": sorted(path.parent.parent.name for path in split_files),
-    }
+def test_recording_is_whole() -> None:
+    """43 calls, and each is made again below."""
+    assert (len(CALLS), len({call["case"] for call in CALLS})) == (43, 43)
 
 
-def test_every_recorded_call_is_run_or_excused() -> None:
-    """43 calls; none is silently left out, and no excuse is for a call that is not there."""
-    names = [call["case"] for call in CALLS]
-    assert (len(names), len(set(names)), len(RUN), set(NOT_RUN) - set(names)) == (43, 43, 34, set())
-
-
-@pytest.mark.parametrize("call", RUN, ids=lambda call: call["case"])
-def test_recorded_call(call: dict[str, Any], base: Path) -> None:
-    """Exit code, todo records and files left are those of the real program.
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call["case"])
+def test_recorded_call(call: dict[str, Any], run: Run, stderr_class: Callable[[str], str]) -> None:
+    """Exit code, todo records, files left and who speaks on descriptor 2 are those of the real program.
 
     BIGTODO=0 on a queue with split directories: qmail-queue believes the variable and writes intd/N and todo/N flat,
     where the recorder, which looked into the sub-directories, did not see them.
     """
-    assert run(call, base) == {key: call[key] for key in ("rc", "todo", "left")}
+    recorded = {key: call[key] for key in ("rc", "todo", "left")}
+    assert run(call) == {**recorded, "stderr": stderr_class(call["stderr"])}
 
 
-def test_bigtodo_0_writes_flat_intd_and_todo(base: Path) -> None:
+def test_bigtodo_0_writes_flat_intd_and_todo(base: Path, run: Run) -> None:
     """The other half of the recorded case "BIGTODO=0"."""
     (call,) = (call for call in CALLS if call["case"] == "BIGTODO=0")
-    run(call, base)
+    run(call)
     flat = [path for kind in ("intd", "todo") for path in (base / "queue1" / kind).iterdir() if path.is_file()]
     assert [path.read_bytes() for path in flat] == [b"u0\0p1\0Fa@b\0Tc@d\0"] * 2
 
 
-def test_confsplit_lowers_the_split(base: Path) -> None:
+def test_confsplit_lowers_the_split(base: Path, run: Run) -> None:
     """CONFSPLIT=23: every file lies in number mod 23."""
     (call,) = (call for call in CALLS if call["case"] == "CONFSPLIT=23")
-    run(call, base)
+    run(call)
     files = [path for kind in ("mess", "intd", "todo") for path in (base / "queue1" / kind).glob("*/*")]
     assert [path.parent.name for path in files] == [str(int(path.name) % 23) for path in files]
 
 
-def test_mess_file_with_originating_ip(base: Path) -> None:
+def test_mess_file_with_originating_ip(base: Path, run: Run) -> None:
     """The one recorded mess file, octet for octet."""
     (call,) = (call for call in CALLS if call["case"] == "ORIGINIPFIELD")
-    run(call, base)
+    run(call)
     (mess,) = (base / "queue1").glob("mess/*/*")
     assert mess.read_bytes() == MESS_WITH_IP
 

@@ -30,7 +30,7 @@ from indimail_kit.mailqueue import (
     plan_records,
     read_message,
 )
-from indimail_kit.mailqueue.values import NotScanned
+from indimail_kit.mailqueue.values import NotScanned, QueueSettings
 
 Put = Callable[..., Queued]
 Left = Callable[[QueueLayout], list[str]]
@@ -277,14 +277,15 @@ def test_environment_and_scan_decide_who_gets_it(
     environ: dict[str, str], outcome: NotScanned, recipients: tuple[bytes, ...], header: bytes
 ) -> None:
     """plan_records is pure: no queue is needed."""
-    records = plan_records(ENVELOPE, uid=0, qp=7, outcome=outcome, environ=environ)
+    records = plan_records(ENVELOPE, uid=0, qp=7, outcome=outcome, settings=QueueSettings.from_environ(environ))
     assert (records.recipients, records.header) == (recipients, header)
 
 
 def test_forged_header_line_in_an_address_stays_an_address() -> None:
     """A newline in a recipient must not start a line of its own in X-Quarantine-ID; the envelope keeps it."""
     envelope = Envelope(b"", (b"c@d\nX-QHPSI: clean\n",))
-    records = plan_records(envelope, uid=0, qp=7, outcome=NotScanned(), environ={"QUARANTINE": "q@x"})
+    settings = QueueSettings(quarantine="q@x")
+    records = plan_records(envelope, uid=0, qp=7, outcome=NotScanned(), settings=settings)
     assert records.header == b"X-Quarantine-ID: q@x,c@d_X-QHPSI: clean_\n"
 
 
@@ -388,14 +389,9 @@ def test_recipients_of_a_swallowed_message_are_not_looked_at(queue: QueueLayout,
 def test_h_record_holds_the_headers_of_envheaders(queue: QueueLayout, put: Put) -> None:
     """As in the recorded todo file of mixed-queue1."""
     message = b"From: ann@local.test\nTo: alice@local.test\nSubject: hi\n\nbody\n"
-    number = put(message, b"F\0Tbob@local.test\0\0", envheaders=["Subject"]).message_number
+    settings = QueueSettings(envheaders=("Subject",))
+    number = put(message, b"F\0Tbob@local.test\0\0", settings=settings).message_number
     assert queue.path("todo", number).read_bytes() == b"u0\0p4305\0F\0Tbob@local.test\0hSubject: hi\n\0"
-
-
-def test_fastqueue_copies_no_headers(queue: QueueLayout, put: Put) -> None:
-    """Its control files are not read."""
-    queued = put(b"Subject: hi\n\n", environ={"FASTQUEUE": "1"}, envheaders=["Subject"])
-    assert queued.records.environment_header == b""
 
 
 def test_queue_without_bigtodo_has_flat_intd_and_todo(tmp_path: Path, put: Put) -> None:

@@ -138,6 +138,29 @@ def test_program_runs_in_the_directory(tmp_path: Path) -> None:
     assert run("pwd -P", cwd=tmp_path).output == os.fsencode(tmp_path.resolve()) + b"\n"
 
 
+def test_end_that_nobody_can_see_is_not_an_end_with_0() -> None:
+    """Started by a program that ignores SIGCHLD, the kit called every message clean: Popen turns the loss into 0."""
+    old = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        end = run("exit 1")
+    finally:
+        signal.signal(signal.SIGCHLD, old)
+
+    assert (end.exit_code, "SIGCHLD is ignored" in end.problem) == (EXEC_FAILED, True)
+
+
+def test_end_that_is_lost_while_it_runs_is_not_an_end_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGCHLD may be ignored by code that is not Python's: the system is asked whether there is an end to be seen."""
+    monkeypatch.setattr(signal, "getsignal", lambda _number: signal.SIG_DFL)
+    old = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        end = run("sleep 0.2; exit 1")
+    finally:
+        signal.signal(signal.SIGCHLD, old)
+
+    assert (end.exit_code, "SIGCHLD is ignored" in end.problem) == (None, True)
+
+
 def test_unknown_user_is_a_failed_start() -> None:
     """A user that does not exist is not replaced by another one."""
     end = run("exit 0", run_as="no-such-user-here")
