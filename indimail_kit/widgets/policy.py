@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from indimail_kit.envelope import Envelope
 from indimail_kit.exitcodes import exit_code
-from indimail_kit.mailqueue.enqueue import ScanOutcome, is_blackhole, plan_records, quarantine_address
+from indimail_kit.mailqueue.enqueue import QueueSettings, ScanOutcome, is_blackhole, plan_records, quarantine_address
 from indimail_kit.qhpsi.config import QhpsiConfig
 from indimail_kit.qhpsi.decision import ScanAction, outcome
 from indimail_kit.qhpsi.decision_tree import Step, action_of, path_of_answer
@@ -243,7 +243,11 @@ _ENDING_OF: Final = {
 def ending_of(action: ScanAction, means: ScanOutcome, environ: Mapping[str, str]) -> str:
     """Return the key of ENDINGS: what becomes of a mail, QUARANTINE counted."""
     is_taken = means.exit_code == 0 and action is not ScanAction.FORWARD
-    return "quarantined" if is_taken and quarantine_address(means, environ=environ) else _ENDING_OF[action]
+    return (
+        "quarantined"
+        if is_taken and quarantine_address(means, QueueSettings.from_environ(environ))
+        else _ENDING_OF[action]
+    )
 
 
 def _answer(row: str, config: QhpsiConfig) -> ScanAnswer | None:
@@ -297,8 +301,9 @@ def policy_cell(policy: Policy, row: str) -> PolicyCell:
     action = action_of(path)
     means = outcome(action, config)
     envelope = Envelope(SENDER.encode(), (RECIPIENT.encode(),))
-    records = plan_records(envelope, uid=0, qp=0, outcome=means, environ=environ)
-    is_queued = means.exit_code == 0 and not is_blackhole(means, environ=environ)
+    settings = QueueSettings.from_environ(environ)
+    records = plan_records(envelope, uid=0, qp=0, outcome=means, settings=settings)
+    is_queued = means.exit_code == 0 and not is_blackhole(means, settings)
     recipients = tuple(one.decode("utf-8", "backslashreplace") for one in records.recipients) if is_queued else ()
     return PolicyCell(
         row=row,
