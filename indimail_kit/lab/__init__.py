@@ -16,6 +16,7 @@ from indimail_kit.lab.journey import RawBlock as RawBlock
 from indimail_kit.lab.journey import Station as Station
 from indimail_kit.lab.journey import StationState as StationState
 from indimail_kit.lab.lab import Lab as Lab
+from indimail_kit.lab.services import Services as Services
 from indimail_kit.lab.session import SmtpdLimits as SmtpdLimits
 
-__all__ = ["CASES", "Journey", "Lab", "RawBlock", "SmtpdLimits", "Station", "StationState", "run_demo"]
+__all__ = ["CASES", "Journey", "Lab", "RawBlock", "Services", "SmtpdLimits", "Station", "StationState", "run_demo"]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from indimail_kit.lab.journey import Journey, Station
     from indimail_kit.lab.lying_clamd import Lie
+    from indimail_kit.lab.services import Services
     from indimail_kit.qhpsi.verdict import Scanner
 
 _RUNNING: weakref.WeakSet[Lab] = weakref.WeakSet()
@@ -69,6 +70,7 @@ class Lab:
         starttls: bool = False,
         indimail_bugs: bool = False,
         checkpassword: Sequence[str] = (),
+        supervised: bool = False,
     ) -> None:
         """Prepare a lab; nothing is started or written before `start`.
 
@@ -85,10 +87,11 @@ class Lab:
             starttls: Offer STARTTLS with a certificate of the lab's own.
             indimail_bugs: Give AUTH the real program's known faults (a second 454 after 501 …), for conformance.
             checkpassword: Let a checkpassword module decide who logs in: its argument vector.
+            supervised: Let supervise of daemontools watch over clamd, as on a real host; see `services`.
         """
         self.seed = seed
         self.journeys: list[Journey] = []
-        self._scanner = LabScanner(scanner)
+        self._scanner = LabScanner(scanner, supervised=supervised)
         rng = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - the same run on wish
         self._settings = Settings(
             directory=Path(directory) if directory is not None else None,
@@ -179,6 +182,17 @@ class Lab:
     def scanner_name(self) -> str:
         """Return the scanner's name and version."""
         return self._scanner.name
+
+    @property
+    def services(self) -> Services:
+        """Return clamd and freshclam under supervise; `directory`/service has links to them.
+
+        Raises:
+            LabError: The lab was not made with supervised=True.
+        """
+        if self._scanner.services is None:
+            raise LabError("no supervised services here; make the lab with Lab(scanner='clamd', supervised=True)")
+        return self._scanner.services
 
     @property
     def users(self) -> tuple[str, ...]:

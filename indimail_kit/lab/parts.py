@@ -95,10 +95,13 @@ def start_parts(
     places = _make_places(settings, stack)
     with ThreadPoolExecutor(1) as beside:
         scanner_is_up = beside.submit(scanner.start)
-        stack.callback(scanner.stop)
+        stack.callback(scanner.close)
         layouts = create_queues(places.queue_base, count=settings.queue_count)
         accounts = _open_accounts(places, stack)
         scanner_is_up.result()
+    if scanner.services is not None:
+        stack.callback(places.unlink_services, scanner.services.names)
+        places.link_services({name: scanner.services.path(name) for name in scanner.services.names})
     _write_variables(places, settings, scanner)
     logs = [LogWriter(directory) for directory in (places.send_log, places.smtpd_log)]
     for log in logs:

@@ -4,6 +4,7 @@
 
     LAB/control/          me, locals, rcpthosts, tcp.smtp
     LAB/service/qmail-smtpd.25/variables/   QHPSI, REJECTVIRUS, …   (envdir)
+    LAB/service/clamd, LAB/service/freshclam   links to the supervised services, where they are wanted
     LAB/users.sqlite      the table `indimail`
     LAB/queue/queue1 …    the queues
     LAB/log/              deliver.25/current (qmail-send), smtpd.25/current (tcpserver, qmail-smtpd), clamd.log is
@@ -12,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -56,9 +58,14 @@ class Places:
         return self.control / "tcp.smtp"
 
     @property
+    def services(self) -> Path:
+        """Return the directory of the services: /service on a real host."""
+        return self.directory / "service"
+
+    @property
     def variables(self) -> Path:
         """Return the envdir of the SMTP service."""
-        return self.directory / "service" / "qmail-smtpd.25" / "variables"
+        return self.services / "qmail-smtpd.25" / "variables"
 
     @property
     def users(self) -> Path:
@@ -84,6 +91,18 @@ class Places:
         """Return the Maildir of a local address."""
         user, _, domain = address.partition("@")
         return self.directory / "mail" / domain / user / "Maildir"
+
+    def link_services(self, targets: Mapping[str, Path]) -> None:
+        """Link services that live elsewhere into /service, as a real /service holds links."""
+        self.unlink_services(targets)
+        for name, target in targets.items():
+            (self.services / name).symlink_to(target)
+
+    def unlink_services(self, names: Iterable[str]) -> None:
+        """Remove the links again; what is no link stays."""
+        for name in names:
+            if (self.services / name).is_symlink():
+                (self.services / name).unlink()
 
     def write_control(self) -> None:
         """Write the control files that are not there yet."""

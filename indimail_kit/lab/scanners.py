@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from indimail_kit import qhpsi
 from indimail_kit.errors import LabError, MissingPartError
+from indimail_kit.lab.services import Services
 from indimail_kit.qhpsi.canary import CanaryScanner
 from indimail_kit.qhpsi.clamd_conf import find_clamd
 from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon
@@ -39,15 +40,19 @@ class LabScanner:
         name: For people, with version.
         qhpsi: The value of QHPSI that stands for it.
         daemon: The lab's own clamd, or None.
+        services: clamd and freshclam under supervise, or None.
     """
 
-    def __init__(self, choice: ScannerChoice) -> None:
+    def __init__(self, choice: ScannerChoice, *, supervised: bool = False) -> None:
         if choice in ("clamd", "command") and find_clamd() is None:
             raise MissingPartError(
                 "clamd", "Install clamav-daemon (and clamdscan), or use the embedded scanner: --scanner embedded."
             )
         self.kind = ("clamd" if find_clamd() is not None else "embedded") if choice == "auto" else choice
         self.daemon: ClamdDaemon | None = None
+        if supervised and self.kind == "embedded":
+            raise LabError("only clamd can be supervised; ask for the scanner clamd")
+        self.services = Services(down=("freshclam",)) if supervised else None
         self.name = "embedded scanner"
         self.qhpsi = f"{sys.executable} -m indimail_kit scan --scanner embedded %s"
         self._direct: Scanner | None = None
@@ -58,18 +63,38 @@ class LabScanner:
             self._direct = qhpsi.embedded()
             self.name = "embedded scanner (teaching rules, no clamd here)"
             return
+        clamd = self._start_supervised(self.services) if self.services is not None else self._start_daemon()
+        whose = "the lab's own clamd, " + ("supervised, " if self.services is not None else "") + "teaching signatures"
+        self.name = f"{clamd.client.version().partition('/')[0]} ({whose})"
+        self.qhpsi = f"/usr/bin/clamdscan -c {clamd.config_path} --fdpass --quiet --no-summary %s"
+        if self.kind == "clamd":
+            client = qhpsi.clamd(clamd.socket_path)
+            self._direct = CanaryScanner(client, lambda: client.scan_stream(qhpsi.eicar()))
+
+    def _start_daemon(self) -> ClamdDaemon:
         if self.daemon is None:
             self.daemon = ClamdDaemon()
         self.daemon.start()
-        self.name = f"{self.daemon.version} (the lab's own clamd, teaching signatures)"
-        self.qhpsi = f"/usr/bin/clamdscan -c {self.daemon.config_path} --fdpass --quiet --no-summary %s"
-        if self.kind == "clamd":
-            client = qhpsi.clamd(self.daemon.socket_path)
-            self._direct = CanaryScanner(client, lambda: client.scan_stream(qhpsi.eicar()))
+        return self.daemon
+
+    @staticmethod
+    def _start_supervised(services: Services) -> Services:
+        services.start()
+        services.up("clamd")
+        return services
+
+    def close(self) -> None:
+        """Stop it, and what watches over it."""
+        if self.services is not None:
+            self.services.stop()
+        else:
+            self.stop()
 
     def stop(self) -> None:
         """Stop it; mails are then answered with 451, as on a host whose clamd is down."""
-        if self.daemon is not None:
+        if self.services is not None:
+            self.services.down("clamd")
+        elif self.daemon is not None:
             self.daemon.stop()
         elif self._direct is not None:
             self._direct = _stopped
