@@ -25,7 +25,7 @@ from indimail_kit.lab.client import send_mail
 from indimail_kit.lab.follow import Follower
 from indimail_kit.lab.mail import Attachment, compose, to_wire
 from indimail_kit.lab.parts import Parts, Settings, start_parts
-from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, USERS, Places
+from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, SMTPD, USERS, Places
 from indimail_kit.lab.scanner_troubles import Trouble, TroubleKind, in_trouble
 from indimail_kit.lab.scanners import LabScanner, ScannerChoice
 from indimail_kit.lab.session import SessionRecord, SmtpdLimits
@@ -329,6 +329,16 @@ class Lab:
     def variable(self, name: str) -> str | None:
         """Return what a variable of the SMTP service (envdir) is set to; None for one that is not."""
         return read_envdir(self._running_places().variables).environment.get(name)
+
+    def svc(self, options: str, *names: str) -> None:
+        """Do ``svc OPTIONS /service/NAME…``; "qmail-smtpd.25" obeys -d and -u, the others are `services`.
+
+        Raises:
+            LabError: There is no such service here.
+        """
+        server = self._running().server
+        for name in names:
+            server.obey(options) if name == SMTPD else self.services.svc(options, name)
 
     @contextlib.contextmanager
     def asking(self, scanner: Scanner) -> Iterator[None]:

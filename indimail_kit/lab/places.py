@@ -29,6 +29,9 @@ USERS: Final = ("postmaster", "ann", "bob", "carol")
 DEMO_PASSWORD: Final = "pass"  # noqa: S105 - the seed text's, public since 2010
 """Password of every demo user."""
 
+SMTPD: Final = "qmail-smtpd.25"
+"""Name of the SMTP service in /service."""
+
 RULES: Final = """\
 # Who may do what, looked up by tcpserver for each client; edit and connect again.
 127.:allow
@@ -65,7 +68,7 @@ class Places:
     @property
     def variables(self) -> Path:
         """Return the envdir of the SMTP service."""
-        return self.services / "qmail-smtpd.25" / "variables"
+        return self.services / SMTPD / "variables"
 
     @property
     def users(self) -> Path:

@@ -16,6 +16,8 @@ from indimail_kit.errors import LabError
 from indimail_kit.lab.smtpd import QmailSmtpd
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from indimail_kit.lab.smtp_wire import Service
 
 HOST: Final = "127.0.0.1"
@@ -42,6 +44,7 @@ class SmtpServer:
         self._protocols: set[QmailSmtpd] = set()
         self._stop = asyncio.Event()
         self._is_listening = threading.Event()
+        self._server: asyncio.Server | None = None
         self._failure: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="ik-smtpd", daemon=True)
 
@@ -78,17 +81,65 @@ class SmtpServer:
             asyncio.set_event_loop(None)
             self._loop.close()
 
+    def obey(self, options: str) -> None:
+        """Do what ``svc`` asks of a service: -d takes no new client, -u takes them again.
+
+        Raises:
+            LabError: Another program has taken the port, or the server was stopped for good.
+            ValueError: Another option.
+        """
+        deeds = {"-d": self.stop_listening, "-u": self.listen_again}
+        if options not in deeds:
+            raise ValueError(f"one of {', '.join(deeds)} for the SMTP service of a lab")
+        deeds[options]()
+
+    @property
+    def is_listening(self) -> bool:
+        """Say whether clients can connect."""
+        return self._server is not None
+
+    def stop_listening(self) -> None:
+        """Take no new client; sessions that are on go on. This is what ``svc -d`` does to tcpserver."""
+        self._do(self._close())
+
+    def listen_again(self) -> None:
+        """Take clients again, on the same port.
+
+        Raises:
+            LabError: Another program has taken the port, or the server was stopped for good.
+        """
+        try:
+            self._do(self._open(self.port))
+        except OSError as error:
+            raise LabError(f"port {self.port} on {HOST}: {error.strerror}") from error
+
+    def _do(self, deed: Coroutine[None, None, None]) -> None:
+        """Do something in the server's thread, and wait for it."""
+        if not self._thread.is_alive():
+            deed.close()
+            raise LabError("the SMTP server was stopped")
+        asyncio.run_coroutine_threadsafe(deed, self._loop).result(_START_S)
+
+    async def _open(self, port: int) -> None:
+        if self._server is None:
+            self._server = await self._loop.create_server(self._protocol, HOST, port, backlog=128)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
     async def _serve(self) -> None:
         try:
-            server = await self._loop.create_server(self._protocol, HOST, self._wanted_port, backlog=128)
+            await self._open(self._wanted_port)
         except OSError as error:
             self._failure = error
             self._is_listening.set()
             return
-        self.port = server.sockets[0].getsockname()[1]
         self._is_listening.set()
         await self._stop.wait()
-        server.close()
+        await self._close()
         for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
             task.cancel()
         for _ in range(3):  # let the cancelled sessions close their transports
