@@ -16,6 +16,8 @@ PROVIDERS: Final = {
     "events_frame": "indimail_kit.tables.frames:events_frame",
     "deliveries_frame": "indimail_kit.tables.frames:deliveries_frame",
     "messages_frame": "indimail_kit.tables.frames:messages_frame",
+    "freshclam_runs_frame": "indimail_kit.tables.frames:freshclam_runs_frame",
+    "clamd_reloads_frame": "indimail_kit.tables.frames:clamd_reloads_frame",
     "tag": "indimail_kit.widgets.html:tag",
     "block": "indimail_kit.widgets.html:block",
     "grid_html": "indimail_kit.widgets.grid:grid_html",

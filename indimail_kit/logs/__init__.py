@@ -12,11 +12,14 @@ parts
 - `template`, `fields`: the small language of the forms, and what may stand in a field
 - `labels`: the stamp at the start of a line
 - `engine`: files -> events; `matchup`: events -> deliveries and messages; `log`: both together
+- `clamav_health`: whether the scanner's database, reloads and updates are in order; `clamav_runs` beside it
 - `writer`: the file `current` as multilog writes it
 """
 
 from __future__ import annotations
 
+from indimail_kit.logs.clamav_health import ClamavHealth as ClamavHealth
+from indimail_kit.logs.clamav_health import clamav_health as clamav_health
 from indimail_kit.logs.engine import read_events as read_events
 from indimail_kit.logs.event import UNKNOWN as UNKNOWN
 from indimail_kit.logs.event import Event as Event
@@ -40,6 +43,7 @@ __all__ = [
     "FORMS",
     "KINDS",
     "UNKNOWN",
+    "ClamavHealth",
     "Delivery",
     "Event",
     "Form",
@@ -47,6 +51,7 @@ __all__ = [
     "LogWriter",
     "Matched",
     "Message",
+    "clamav_health",
     "format_event",
     "format_line",
     "logsafe",

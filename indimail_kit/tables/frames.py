@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from indimail_kit.logs.clamav_runs import FreshclamRun, Reload
 from indimail_kit.logs.event import Event
 from indimail_kit.logs.matchup import Delivery, Message
-from indimail_kit.tables.schemas import DELIVERIES, EVENTS, MESSAGES, Dtype, Table
+from indimail_kit.tables.schemas import CLAMD_RELOADS, DELIVERIES, EVENTS, FRESHCLAM_RUNS, MESSAGES, Dtype, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,3 +82,13 @@ def deliveries_frame(deliveries: Iterable[Delivery]) -> pd.DataFrame:
 def messages_frame(messages: Iterable[Message]) -> pd.DataFrame:
     """Return the table MESSAGES, one row for each life of a message number, in the order given."""
     return build_frame(MESSAGES, messages)
+
+
+def freshclam_runs_frame(runs: Iterable[FreshclamRun]) -> pd.DataFrame:
+    """Return the table FRESHCLAM_RUNS, one row for each run, in the order given."""
+    return build_frame(FRESHCLAM_RUNS, runs)
+
+
+def clamd_reloads_frame(reloads: Iterable[Reload]) -> pd.DataFrame:
+    """Return the table CLAMD_RELOADS, one row for each reload, in the order given."""
+    return build_frame(CLAMD_RELOADS, reloads)

@@ -323,5 +323,46 @@ MESSAGES: Final = Table(
 )
 """The rows are in the order of the messages' first lines."""
 
-TABLES: Final = (EVENTS, DELIVERIES, MESSAGES)
+_FRESHCLAM: Final = "freshclam's lines (freshclam/freshclam.c)"
+_RELOAD: Final = "clamd's lines (clamd/server-th.c)"
+_STARTED: Final = Column(
+    "started_at", "datetime64[ns, UTC]", "its first line", "without a stamp", "the log", attribute="start_unix_ns"
+)
+_ENDED: Final = Column(
+    "ended_at", "datetime64[ns, UTC]", "its last line", "without a stamp or an end", "the log", attribute="end_unix_ns"
+)
+
+FRESHCLAM_RUNS: Final = Table(
+    "FRESHCLAM_RUNS",
+    "one time that freshclam looked for new signatures",
+    (
+        Column("run_number", "int64", "counted from 1 in the order of the log", NEVER, "the reader"),
+        _STARTED,
+        _ENDED,
+        Column("outcome", "str", "updated, current, failed, or open where the log does not say", NEVER, _FRESHCLAM),
+        Column("updated_files", "str", "files that became new", NEVER, _FRESHCLAM),
+        Column("error_count", "int64", "lines that tell an error", NEVER, _FRESHCLAM, "lines"),
+        Column("warning_count", "int64", "lines that tell a warning", NEVER, _FRESHCLAM, "lines"),
+        Column("last_error", "str", "the last of its errors", NEVER, _FRESHCLAM),
+        Column("is_clamd_notified", "bool", "clamd was told of it", NEVER, _FRESHCLAM),
+    ),
+    key=("run_number",),
+)
+"""The rows are in the order of the log."""
+
+CLAMD_RELOADS: Final = Table(
+    "CLAMD_RELOADS",
+    "one time that clamd read its signatures anew while it ran",
+    (
+        Column("reload_number", "int64", "counted from 1 in the order of the log", NEVER, "the reader"),
+        _STARTED,
+        _ENDED,
+        Column("outcome", "str", "loaded, failed, or open where the log does not say", NEVER, _RELOAD),
+        Column("signature_count", "Int64", "signatures that it has now", "without success", _RELOAD, "signatures"),
+    ),
+    key=("reload_number",),
+)
+"""The rows are in the order of the log."""
+
+TABLES: Final = (EVENTS, DELIVERIES, MESSAGES, FRESHCLAM_RUNS, CLAMD_RELOADS)
 """Every table."""

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from indimail_kit.logs import match, read, read_events
-from indimail_kit.tables.frames import as_text, build_frame, deliveries_frame, events_frame, messages_frame
-from indimail_kit.tables.schemas import DELIVERIES, EVENTS, MESSAGES, Table
+from indimail_kit.logs import ClamavHealth, clamav_health, match, read, read_events
+from indimail_kit.tables.frames import (
+    as_text,
+    build_frame,
+    clamd_reloads_frame,
+    deliveries_frame,
+    events_frame,
+    freshclam_runs_frame,
+    messages_frame,
+)
+from indimail_kit.tables.schemas import CLAMD_RELOADS, DELIVERIES, EVENTS, FRESHCLAM_RUNS, MESSAGES, Table
 
 LOG = (
     b"@400000004b9da2f03b424bb4 new msg 660188\n"
@@ -20,10 +28,36 @@ LOG = (
 )  # fmt: skip
 """The seed's seven lines."""
 
+UPDATES = (
+    b"@400000004b9da03510c3485c daily.cld updated (version: 10574, sigs: 24611, f-level: 44, builder: ccordes)\n"
+    b"ERROR: Update failed.\n"
+    b"@400000004b9da2a3206deb04 Reading databases from /var/indimail/share/clamd\n"
+    b"@400000004b9da2a70489facc Database correctly reloaded (728651 signatures)\n"
+    b"@400000004b9da2a80489facc Reading databases from /var/indimail/share/clamd\n"
+)
+"""Lines of freshclam and clamd; one has no stamp, and the last reload no end."""
+
+
+def _health() -> ClamavHealth:
+    return clamav_health(read_events(UPDATES))
+
+
 MAKERS = [
     pytest.param(EVENTS, events_frame, lambda: read(LOG).events, id="events"),
     pytest.param(DELIVERIES, deliveries_frame, lambda: read(LOG).deliveries, id="deliveries"),
     pytest.param(MESSAGES, messages_frame, lambda: read(LOG).messages, id="messages"),
+    pytest.param(
+        FRESHCLAM_RUNS,
+        freshclam_runs_frame,
+        lambda: clamav_health(read_events(UPDATES)).runs_frame,
+        id="freshclam runs",
+    ),
+    pytest.param(
+        CLAMD_RELOADS,
+        clamd_reloads_frame,
+        lambda: clamav_health(read_events(UPDATES)).reloads_frame,
+        id="clamd reloads",
+    ),
 ]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from indimail_kit.errors import SchemaError
 from indimail_kit.logs import KINDS, Delivery, Event, Message
+from indimail_kit.logs.clamav_runs import FreshclamRun, Reload
 from indimail_kit.logs.fields import FIELDS
 from indimail_kit.tables.schemas import DELIVERIES, EVENTS, MESSAGES, NEVER, TABLES, Column, Dtype, Table
 
@@ -55,7 +56,9 @@ def test_a_name_has_one_dtype_and_one_unit_in_all_tables() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "kind"), [(EVENTS, Event), (DELIVERIES, Delivery), (MESSAGES, Message)], ids=["one", "two", "three"]
+    ("table", "kind"),
+    list(zip(TABLES, (Event, Delivery, Message, FreshclamRun, Reload), strict=True)),
+    ids=[table.name for table in TABLES],
 )
 def test_every_column_has_its_attribute(table: Table, kind: type) -> None:
     """A column without a source could only be empty."""
