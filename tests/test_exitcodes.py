@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indimail_kit import exitcodes
-from indimail_kit.exitcodes import EXIT_CODES, exit_code
+from indimail_kit.exitcodes import EXIT_CODES, custom_error, exit_code
 
 DATA = Path(__file__).parent / "data" / "indimail"
 RECORDED_RCS = sorted(
@@ -90,3 +90,18 @@ def test_every_named_code_is_in_the_table(name: str) -> None:
     """A constant of the module stands for a row."""
     value = getattr(exitcodes, name)
     assert name.startswith("_") or value in EXIT_CODES
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "detail", "text"),
+    [
+        (33, "", "", "Zqmail-queue: qhpsi: message contains virus (#4.3.0)"),
+        (53, "mess", "disk full", "Zqmail-queue: trouble writing message: disk full (#4.3.0)"),
+        (53, "intd", "", "Zqmail-queue: trouble writing envelope (#4.3.0)"),
+        (54, "mess", "", "Zqmail-queue: trouble reading message (#4.3.0)"),
+        (99, "", "", "Zqmail-queue: unknown (#4.3.0)"),
+    ],
+)
+def test_custom_error_is_always_temporary(number: int, kind: str, detail: str, text: str) -> None:
+    """Z and 4.3.0 for a virus too: the real program's own bug, recorded."""
+    assert custom_error(number, kind=kind, detail=detail) == text

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 from collections.abc import Mapping
 from typing import IO, Final
 
@@ -72,6 +73,9 @@ def filter_message(fd: int, text: str, environ: Mapping[str, str], *, error_fd: 
     import tempfile
 
     words = split_filter(text)
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        text = "SIGCHLD is ignored, so that nobody could say how the filter ends"
+        raise QueueError(text, exit_code=TEMPORARY_REJECT, path=NOT_STARTED)
     with tempfile.TemporaryFile() as message:
         for piece in read_message(fd):
             message.write(piece)
