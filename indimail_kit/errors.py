@@ -79,14 +79,21 @@ class RulesError(FormatError):
     """A tcprules line or cdb that tcprules refuses.
 
     Attributes:
-        exit_code: What tcprules answers: 100 for a line it cannot parse, 111 for one without a colon.
+        exit_code: What tcprules answers: 100 for a line it cannot parse, 111 for one without a colon; and what
+            tcprulescheck answers for a cdb that it cannot read: 111.
     """
 
     def __init__(
-        self, expected: str, *, exit_code: int = 100, line_number: int | None = None, source: str = ""
+        self,
+        expected: str,
+        *,
+        exit_code: int = 100,
+        offset: int | None = None,
+        line_number: int | None = None,
+        source: str = "",
     ) -> None:
         self.exit_code = exit_code
-        super().__init__(expected, line_number=line_number, source=source)
+        super().__init__(expected, offset=offset, line_number=line_number, source=source)
 
 
 class EnvdirError(FormatError):

@@ -4,19 +4,22 @@
 
     auth ──► ► control ◄ ──► qhpsi ──► mailqueue ──► delivery ──► logs
 
-``tcprules`` reads tcp.smtp and looks a client up as tcpserver does; ``envdir`` reads and writes a service's
-``variables`` directory; ``environment`` puts both together with the control files, and keeps who said what. The
-result decides about scanning, relaying and queues.
+``tcprules`` reads tcp.smtp and looks a client up as tcpserver does; ``cdb`` does so with tcp.smtp.cdb, and writes one.
+``envdir`` reads and writes a service's ``variables`` directory. ``environment`` puts all together with the control
+files, and keeps who said what: the result decides about scanning, relaying and queues.
 ``supervise`` tells whether a service runs at all, and hands supervise its commands.
 """
 
 from __future__ import annotations
 
+from indimail_kit.control import cdb as cdb
 from indimail_kit.control import envdir as envdir
 from indimail_kit.control import environment as environment
 from indimail_kit.control import supervise as supervise
 from indimail_kit.control import svstat as svstat
 from indimail_kit.control import tcprules as tcprules
+from indimail_kit.control.cdb import open_rules as open_rules
+from indimail_kit.control.cdb import write_cdb as write_cdb
 from indimail_kit.control.envdir import EnvdirResult as EnvdirResult
 from indimail_kit.control.envdir import read_envdir as read_envdir
 from indimail_kit.control.envdir import write_variable as write_variable
@@ -40,9 +43,11 @@ __all__ = [
     "Service",
     "ServiceStatus",
     "Setting",
+    "cdb",
     "decode_status",
     "envdir",
     "environment",
+    "open_rules",
     "parse_rules",
     "read_envdir",
     "read_service",
@@ -51,5 +56,6 @@ __all__ = [
     "svstat",
     "tcprules",
     "what_applies",
+    "write_cdb",
     "write_variable",
 ]

@@ -20,14 +20,13 @@ Rule 2: a writer makes a dot file and renames it, so that a reader sees the old 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from indimail_kit.control.files import problem_of, read_beginning, replace_file
 from indimail_kit.errors import EnvdirError
 
 MAX_VARIABLE_BYTES: Final = 128 * 1024
@@ -98,16 +97,17 @@ def write_variable(directory: str | Path, name: str, value: str | None) -> None:
     """
     _check_name(name)
     target = Path(directory) / name
-    if value is None:
-        problem = ""
-        try:
+    octets = None if value is None else _encode_value(value)
+    try:
+        if octets is None:
             target.unlink(missing_ok=True)
-        except (OSError, ValueError) as error:
-            problem = _problem(error)
+        else:
+            replace_file(target, octets, mode=_VARIABLE_MODE)
+    except (OSError, ValueError) as error:
+        problem = problem_of(error)
     else:
-        problem = _replace(target, _encode_value(value))
-    if problem:
-        raise EnvdirError(f"a variables directory that can be written ({problem})", source=str(target))
+        return
+    raise EnvdirError(f"a variables directory that can be written ({problem})", source=str(target))
 
 
 def decode_value(octets: bytes) -> str | None:
@@ -192,7 +192,7 @@ class _Reader:
         try:
             return read_beginning(path, limit_bytes)
         except OSError as error:
-            problem = _problem(error)
+            problem = problem_of(error)
             if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
                 return None
         if not self._ignores_unreadable:
@@ -206,7 +206,7 @@ def _stat_directory(directory: Path) -> os.stat_result:
     try:
         return directory.stat()
     except (OSError, ValueError) as error:
-        problem = _problem(error)
+        problem = problem_of(error)
     raise EnvdirError(f"a directory that can be read ({problem})", source=str(directory))
 
 
@@ -215,37 +215,13 @@ def _list_names(directory: Path) -> list[str]:
     try:
         return sorted(path.name for path in directory.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        problem = _problem(error)
+        problem = problem_of(error)
     raise EnvdirError(f"a directory that can be read ({problem})", source=str(directory))
-
-
-def read_beginning(path: Path, limit_bytes: int) -> bytes:
-    """Return the octets of a file up to one more than a limit, without waiting for anybody.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
-        octets = bytearray()
-        while len(octets) <= limit_bytes:
-            part = file.read(limit_bytes + 1 - len(octets))
-            if part is None:
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            if not part:
-                break
-            octets += part
-    return bytes(octets)
 
 
 def _ended_lines(octets: bytes) -> list[bytes]:
     """Return the lines that have an end, without it; the program does not see another one."""
     return octets.split(b"\n")[:-1]
-
-
-def _problem(error: OSError | ValueError) -> str:
-    """Return what the system said."""
-    return (isinstance(error, OSError) and error.strerror) or "a name that no file can have"
 
 
 def _check_name(name: str) -> None:
@@ -267,33 +243,3 @@ def _encode_value(value: str) -> bytes:
             raise EnvdirError(f"a value of less than {MAX_VARIABLE_BYTES} octets")
         return octets.replace(b"\n", b"\0") + b"\n"
     raise EnvdirError("a value without lone surrogates")
-
-
-def _replace(target: Path, octets: bytes) -> str:
-    """Put a file in place of another one; return what went wrong, "" for nothing."""
-    temporary: Path | None = None
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=target.parent)
-        temporary = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
-            file.flush()
-            os.fchmod(file.fileno(), _VARIABLE_MODE)
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_directory(target.parent)
-    except (OSError, ValueError) as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        return _problem(error)
-    return ""
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the new name durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,7 +27,9 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Final
 
-from indimail_kit.control.envdir import MAX_VARIABLE_BYTES, read_beginning, read_envdir
+from indimail_kit.control.cdb import open_rules
+from indimail_kit.control.envdir import MAX_VARIABLE_BYTES, read_envdir
+from indimail_kit.control.files import problem_of, read_beginning
 from indimail_kit.control.tcprules import Match, Rules
 from indimail_kit.errors import EnvdirError
 
@@ -124,7 +126,7 @@ def what_applies(
     *,
     environ: Mapping[str, str] | None = None,
     variables: str | Path | None = None,
-    rules: Rules | None = None,
+    rules: Rules | str | Path | None = None,
     control: str | Path | None = None,
     ip: str = "",
     info: str = "",
@@ -137,7 +139,7 @@ def what_applies(
     Args:
         environ: What the service was started with.
         variables: The service's variables directory, read as envdir reads it.
-        rules: Rules by client; looked up only with an ip.
+        rules: Rules by client, or the path of their text or cdb; looked up only with an ip.
         control: The control directory, for the files that stand in for a variable.
         ip: Address of the client, "" when there is none (mail injected on the host).
         info: TCPREMOTEINFO, "" when it is not known.
@@ -147,8 +149,10 @@ def what_applies(
 
     Raises:
         EnvdirError: The variables directory or a control file cannot be read.
-        RulesError: The client's address cannot be looked up.
+        RulesError: The rules cannot be read, or the client's address cannot be looked up.
     """
+    if rules is not None and not isinstance(rules, Rules):
+        rules = open_rules(rules)
     match = rules.find(ip, info=info, host=host) if rules is not None and ip else None
     layers = [
         from_environ(environ or {}),
@@ -287,7 +291,7 @@ def _control_lines(path: Path) -> list[str]:
     try:
         octets = read_beginning(path, MAX_VARIABLE_BYTES)
     except OSError as error:
-        problem = error.strerror or str(error)
+        problem = problem_of(error)
     else:
         if len(octets) > MAX_VARIABLE_BYTES:
             raise EnvdirError(f"at most {MAX_VARIABLE_BYTES} octets in a control file", source=str(path))

@@ -10,19 +10,19 @@ know what a rule does, not what it should do:
 * a line with a colon but without ``:allow`` or ``:deny`` is dropped without a word (it is in `Rules.ignored` here);
 * a line of blanks only is fatal (111), an empty one is not;
 * a blank before a variable's name belongs to the name; the quote around a value may be any character;
+* a quote is one octet: of a typographic one in UTF-8 (three octets) the first alone is taken, and the line is refused;
 * ``10.0.0.250-260`` stops at 255; ``10.0.0.0/8`` is stored as it stands and matches nobody;
 * no rule at all means: allowed.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
+from indimail_kit.control.rule_keys import candidate_keys, encode_text
 from indimail_kit.errors import RulesError
 
 Action = Literal["allow", "deny"]
@@ -37,13 +37,20 @@ NO_COLON: Final = 111
 MAX_OCTET: Final = 255
 """Where a range of addresses ends at the latest. Source: tcprules.c `doaddressdata()`."""
 
+MAX_RULES_BYTES: Final = 16 * 2**20
+"""Largest text and largest cdb that is read or made (unit: octets); ours, against files without an end."""
+
+POINTERS_BYTES: Final = 2048
+"""What a cdb begins with: 256 pairs of position and length (unit: octets). Source: cdb.txt of D. J. Bernstein."""
+
+RECORD_BYTES: Final = 24
+"""What a record needs in a cdb beside key and value: two lengths and two slots (unit: octets). Source: cdb.txt."""
+
 _ULONG: Final = 2**64
 """scan_ulong() wraps around here."""
 
 _DIGITS: Final = re.compile(rb"[0-9]*")
 _ACTION: Final = re.compile(rb":(?=deny|allow)")
-_IPV4_LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz123456"
-_IPV6_FIRST_LETTER: Final = 0x60
 
 
 class Change(NamedTuple):
@@ -60,12 +67,14 @@ class Record:
     Attributes:
         key: The address as it is looked up.
         octets: ``D`` NUL for deny, ``+NAME=value`` NUL, ``-NAME`` NUL.
-        line_number: Line of the text, counted from 1.
+        line_number: Line of the text, counted from 1; None for a record that was read from a cdb.
+        quotes: The octets that stood around the values, in order; a cdb does not keep them.
     """
 
     key: bytes
-    octets: bytes
-    line_number: int
+    octets: bytes = field(repr=False)
+    line_number: int | None = None
+    quotes: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +99,12 @@ class Match:
         action: Whether the connection is taken.
         changes: What happens to the environment, in order.
         is_default: Whether no rule matched.
-        line_number: Line of the rule, None when no rule matched.
+        line_number: Line of the rule; None when no rule matched, or when it is in a cdb.
     """
 
     rule: str
     action: Action
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Change, ...] = field(default=(), repr=False)
     is_default: bool = False
     line_number: int | None = None
 
@@ -134,11 +143,13 @@ class Rules:
         records: In the order of the file; for a key that is there twice the first one counts.
         ignored: Lines that do nothing, though they look like rules.
         source: File they come from, or "".
+        is_cdb: Whether that was a cdb; it knows no lines.
     """
 
     records: tuple[Record, ...]
     ignored: tuple[IgnoredLine, ...] = ()
     source: str = ""
+    is_cdb: bool = False
     _first: dict[bytes, Record] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -154,13 +165,19 @@ class Rules:
             host: TCPREMOTEHOST, "" when it is not known.
 
         Source:
-            rules.c `doit()`; see `candidate_keys` for the order.
+            rules.c `doit()`; see `rule_keys.candidate_keys` for the order.
         """
+        record = self._first.get(self.tried_keys(ip, info=info, host=host)[-1])
+        return DEFAULT_MATCH if record is None else _match(record)
+
+    def tried_keys(self, ip: str, *, info: str = "", host: str = "") -> tuple[bytes, ...]:
+        """Return the keys that a look-up tries, in order; the last one is the match, if there is one."""
+        tried: list[bytes] = []
         for key in candidate_keys(ip, info=info, host=host):
-            record = self._first.get(key)
-            if record is not None:
-                return _match(record)
-        return DEFAULT_MATCH
+            tried.append(key)
+            if key in self._first:
+                break
+        return tuple(tried)
 
 
 def parse_rules(text: str | bytes, *, source: str = "") -> Rules:
@@ -173,62 +190,29 @@ def parse_rules(text: str | bytes, *, source: str = "") -> Rules:
         >>> parse_rules('127.:allow,RELAYCLIENT=""').find("127.0.0.1").environment
         {'RELAYCLIENT': ''}
     """
+    octets = encode_text(text, source)
+    if len(octets) > MAX_RULES_BYTES:
+        raise RulesError(f"a text of at most {MAX_RULES_BYTES} octets", source=source)
     records: list[Record] = []
     ignored: list[IgnoredLine] = []
-    for line_number, whole in enumerate(_encode(text, source).split(b"\n"), start=1):
+    room_bytes = MAX_RULES_BYTES - POINTERS_BYTES
+    for line_number, whole in enumerate(octets.split(b"\n"), start=1):
         if not whole or whole.startswith(b"#"):
             continue
         line = whole.rstrip(b" \t")
         try:
-            address, octets = _parse_line(line)
-            keys = tuple(_expand(address)) if address is not None else ()
+            parsed = _parse_line(line)
+            if parsed is None:
+                ignored.append(IgnoredLine(line_number, _decode(line)))
+                continue
+            for key in _expand(parsed.address):
+                room_bytes = _room_left(room_bytes - RECORD_BYTES - len(key) - len(parsed.octets))
+                records.append(Record(key, parsed.octets, line_number, parsed.quotes))
         except RulesError as error:
             raise RulesError(
                 error.expected, exit_code=error.exit_code, line_number=line_number, source=source
             ) from None
-        if address is None:
-            ignored.append(IgnoredLine(line_number, _decode(line)))
-        records += [Record(key, octets, line_number) for key in keys]
     return Rules(tuple(records), tuple(ignored), source)
-
-
-def candidate_keys(ip: str, *, info: str = "", host: str = "") -> Iterator[bytes]:
-    """Yield the keys that are looked up for a client, the first match wins.
-
-    info@IP, info@=host, the expanded IPv6 address, the address as given, =host, IPv4 prefixes that end in a dot
-    from the longest, network bits, =.domain from the longest, =, and last the empty key.
-
-    Deviation:
-        For an address that is none, and for IPv6 network bits when the host is known, rules.c reads leftover memory;
-        here these keys are left out.
-    """
-    address, who, name = (_encode(part, "") for part in (ip, info, host))
-    is_ipv6 = b":" in address
-    expanded = _expanded_ipv6(ip) if is_ipv6 else None
-    if who:
-        yield who + b"@" + ((expanded or b"") if is_ipv6 else address)
-        if name:
-            yield who + b"@=" + name
-    if expanded is not None:
-        yield expanded
-    yield address
-    if name:
-        yield b"=" + name
-    if not is_ipv6:
-        yield from _ipv4_prefixes(address)
-    yield from _network_bits(ip, is_ipv6=is_ipv6, is_host_known=bool(name))
-    if name:
-        yield from (b"=" + name[at:] for at in range(len(name)) if name[at : at + 1] == b".")
-        yield b"="
-    yield b""
-
-
-def _encode(text: str | bytes, source: str) -> bytes:
-    if isinstance(text, bytes):
-        return text
-    with suppress(UnicodeEncodeError):
-        return text.encode("utf-8", "surrogateescape")
-    raise RulesError("text without lone surrogates", source=source)
 
 
 def _decode(octets: bytes) -> str:
@@ -236,43 +220,66 @@ def _decode(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
 
 
-def _parse_line(line: bytes) -> tuple[bytes | None, bytes]:
-    """Return address and record of one line; no address when tcprules drops the line."""
+def _room_left(room_bytes: int) -> int:
+    """Refuse rules that need more room in a cdb than there is."""
+    if room_bytes < 0:
+        raise RulesError(f"rules whose cdb has at most {MAX_RULES_BYTES} octets")
+    return room_bytes
+
+
+class _ParsedLine(NamedTuple):
+    """A rule before its address is expanded."""
+
+    address: bytes
+    octets: bytes
+    quotes: bytes
+
+
+def _parse_line(line: bytes) -> _ParsedLine | None:
+    """Return what one line says; None when tcprules drops it."""
     if b":" not in line:
         raise RulesError("a colon on a line that is not empty", exit_code=NO_COLON)
     colon = _ACTION.search(line)
     if colon is None:
-        return None, b""
+        return None
     is_denied = line.startswith(b"deny", colon.end())
-    octets = b"D\0" if is_denied else b""
-    rest = line[colon.end() + len("deny" if is_denied else "allow") :]
-    while rest:
-        change, rest = _parse_change(rest)
-        octets += change
-    return line[: colon.start()], octets
+    octets, quotes = bytearray(b"D\0" if is_denied else b""), bytearray()
+    at = colon.end() + len("deny" if is_denied else "allow")
+    while at < len(line):
+        at = _parse_change(line, at, octets, quotes)
+    return _ParsedLine(line[: colon.start()], bytes(octets), bytes(quotes))
 
 
-def _parse_change(text: bytes) -> tuple[bytes, bytes]:
-    """Read one ``,NAME="value"`` or ``,!NAME``; return what the record keeps of it and the text behind it."""
-    if not text.startswith(b","):
-        raise RulesError("a comma behind allow, deny or a value")
-    comma, equals = _index(text, b","), _index(text, b"=")
-    if equals >= comma:
-        name = text[1:comma]
+def _parse_change(line: bytes, at: int, octets: bytearray, quotes: bytearray) -> int:
+    """Read one ``,NAME="value"`` or ``,!NAME``; add what the record keeps of it, and return where the rest begins."""
+    if not line.startswith(b",", at):
+        raise RulesError(_typographic(quotes) or "a comma behind allow, deny or a value")
+    comma = line.find(b",", at + 1)
+    comma = comma if comma >= 0 else len(line)
+    equals = line.find(b"=", at + 1, comma)
+    name = line[at + 1 : comma if equals < 0 else equals]
+    if equals < 0:
         if not name.startswith(b"!") or len(name) < 2:
             raise RulesError('NAME="value" or !NAME behind a comma')
-        return b"-" + name[1:] + b"\0", text[comma:]
-    quote = text[equals + 1 : equals + 2]
-    end = text.find(quote, equals + 2) if quote else -1
+        octets += b"-" + name[1:] + b"\0"
+        return comma
+    quote = line[equals + 1 : equals + 2]
+    end = line.find(quote, equals + 2) if quote else -1
+    quotes += quote
     if end < 0:
-        raise RulesError("a value between two equal quotes")
-    return b"+" + text[1 : equals + 1] + text[equals + 2 : end] + b"\0", text[end + 1 :]
+        raise RulesError(_typographic(quotes) or "a value between two equal quotes")
+    octets += b"+" + name + b"=" + line[equals + 2 : end] + b"\0"
+    return end + 1
 
 
-def _index(text: bytes, char: bytes) -> int:
-    """Return where a character stands behind the first octet, or the length of the text."""
-    at = text.find(char, 1)
-    return at if at >= 0 else len(text)
+def _typographic(quotes: bytes | bytearray) -> str:
+    """Say what is wrong when the quote around the last value was an octet of a typographic one, else ""."""
+    if not quotes or quotes[-1] < 0x80:
+        return ""
+    return (
+        "a plain ' or \" around each value; the quote here is typographic, as web pages print it, and tcprules takes "
+        f"its first octet (0x{quotes[-1]:02x}) alone for the quote"
+    )
 
 
 def _expand(address: bytes) -> Iterator[bytes]:
@@ -312,38 +319,3 @@ def _match(record: Record) -> Match:
         elif part.startswith(b"-"):
             changes.append(Change(_decode(part[1:]), None))
     return Match(_decode(record.key), action, tuple(changes), line_number=record.line_number)
-
-
-def _expanded_ipv6(ip: str) -> bytes | None:
-    """Return the address with all its digits, as ip6_expandaddr() writes it, or None when it is none."""
-    with suppress(ValueError):
-        return ipaddress.IPv6Address(ip).packed.hex(":", 2).encode("ascii")
-    return None
-
-
-def _ipv4_prefixes(address: bytes) -> Iterator[bytes]:
-    """Yield the beginnings of an address that end in a dot, the longest first."""
-    for length in range(len(address), 0, -1):
-        if address[length - 1 : length] == b".":
-            yield address[:length]
-
-
-def _network_bits(ip: str, *, is_ipv6: bool, is_host_known: bool) -> Iterator[bytes]:
-    """Yield the keys of the networks around an address, the smallest first.
-
-    A bit that is set is a letter, so that the cdb hash spreads: for IPv4 by its place, for IPv6 by how many were set
-    before. tcprules writes no such keys; other programs do.
-    """
-    with suppress(ValueError):
-        bits = bytearray()
-        if not is_ipv6:
-            packed = int(ipaddress.IPv4Address(ip))
-            bits += bytes(_IPV4_LETTERS[at] if packed >> (31 - at) & 1 else 0x30 for at in range(32))
-        elif not is_host_known:
-            packed, letter = int(ipaddress.IPv6Address(ip)), _IPV6_FIRST_LETTER
-            for at in range(128):
-                is_set = packed >> (127 - at) & 1
-                bits.append(letter if is_set else 0x30)
-                letter += is_set
-        mark = b"^" if is_ipv6 else b"_"
-        yield from (mark + bytes(bits[:length]) for length in range(len(bits), 1, -1))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indimail_kit.control.environment import Setting, combine, from_environ, from_match, what_applies
+from indimail_kit.control.cdb import write_cdb
+from indimail_kit.control.environment import Setting, combine, from_environ, what_applies
 from indimail_kit.control.tcprules import parse_rules
 from indimail_kit.errors import EnvdirError
 
@@ -238,11 +239,13 @@ def test_result_cannot_be_changed(variables: Path) -> None:
         applied.environment["QHPSI"] = ""  # type: ignore[index]  # what the test is about
 
 
-def test_origin_of_a_cdb_rule_has_no_line() -> None:
-    """A rule without a line number names the file and the address."""
-    match = parse_rules('10.:allow,A="1"').find("10.0.0.1")
-    settings = from_match(type(match)(match.rule, match.action, match.changes), source="/etc/tcp.smtp.cdb")
-    assert [one.origin for one in settings] == ["tcp.smtp.cdb rule 10."]
+def test_rules_may_be_the_path_of_a_text_or_a_cdb(tmp_path: Path) -> None:
+    """The origin names the file; a cdb knows no lines."""
+    text = tmp_path / "tcp.smtp"
+    text.write_text('10.:allow,A="1"\n')
+    write_cdb(parse_rules(text.read_bytes()), tmp_path / "tcp.smtp.cdb")
+    origins = [what_applies(rules=path, ip="10.0.0.1").origins["A"] for path in (text, f"{text}.cdb")]
+    assert origins == ["tcp.smtp rule 10. (line 1)", "tcp.smtp.cdb rule 10."]
 
 
 names = st.sampled_from(["A", "B", "C"])

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indimail_kit.control.tcprules import DEFAULT_MATCH, Change, candidate_keys, parse_rules
+from indimail_kit.control.rule_keys import candidate_keys
+from indimail_kit.control.tcprules import DEFAULT_MATCH, Change, parse_rules
 from indimail_kit.errors import RulesError
 
 DATA = Path(__file__).parent.parent / "data" / "indimail" / "tcprules"
