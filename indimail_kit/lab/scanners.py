@@ -17,6 +17,7 @@ from indimail_kit.lab.services import Services
 from indimail_kit.qhpsi.canary import CanaryScanner
 from indimail_kit.qhpsi.clamd_conf import find_clamd
 from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon
+from indimail_kit.qhpsi.scan_user import scan_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,7 +74,9 @@ class LabScanner:
 
     def _start_daemon(self) -> ClamdDaemon:
         if self.daemon is None:
-            self.daemon = ClamdDaemon()
+            # clamdscan runs as this user too (NOT_ROOT) and must reach clamd's files; as no root, both are us.
+            user = scan_user()
+            self.daemon = ClamdDaemon(user=user.name if user is not None else None)
         self.daemon.start()
         return self.daemon
 

@@ -1,6 +1,10 @@
 """Run one program that is not trusted: no shell, no open descriptors, a time limit, bounded output.
 
-Source: subprocess (Python), setsid(2), pidfd_open(2), waitid(2).
+Source: subprocess (Python), setsid(2), pidfd_open(2), waitid(2), prctl(2), prlimit(2).
+
+What it may not: become root again through a setuid program (PR_SET_NO_NEW_PRIVS), leave a core file with the mail in
+it (RLIMIT_CORE), outlive its time. Memory and files are not limited: scanners need much of both, and a limit that
+stops one half way looks like a verdict to some.
 
 Rule 1: the child is reaped last. While it is a zombie its process group cannot belong to strangers, so killing the
 group is safe.
@@ -20,6 +24,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from indimail_kit.qhpsi.scan_user import ScanUser
 
 if TYPE_CHECKING:
     import subprocess
@@ -55,14 +61,52 @@ class ChildEnd:
     problem: str = ""
 
 
-def _identity(run_as: str | None) -> dict[str, Any]:
+def _identity(user: ScanUser | None) -> dict[str, Any]:
     """Return Popen's arguments for another user, without supplementary groups."""
-    if run_as is None:
-        return {}
-    import pwd
+    return {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
 
-    entry = pwd.getpwnam(run_as)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+def _as(user: ScanUser | None) -> str:
+    """Say as whom: a program that we can run may be out of another user's reach."""
+    return "" if user is None else f" as user {user.name}"
+
+
+_PR_SET_NO_NEW_PRIVS: Final = 38
+"""Number of the prctl option. Source: linux/prctl.h."""
+
+
+def _start(argv: Sequence[str], options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    """Start a program that gets no new privileges, now or later.
+
+    The promise holds for one thread and what it starts, and cannot be taken back: hence a thread of its own.
+    """
+    import ctypes
+    import subprocess
+    import threading
+
+    started: list[subprocess.Popen[bytes] | Exception] = []
+
+    def start() -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        try:
+            started.append(subprocess.Popen(list(argv), **options))
+        except Exception as error:  # carried to the caller's thread
+            started.append(error)
+
+    thread = threading.Thread(target=start, name="scanner start")
+    thread.start()
+    thread.join()
+    if isinstance(started[0], Exception):
+        raise started[0]
+    return started[0]
+
+
+def _forbid_core_files(process_id: int) -> None:
+    """See to it that a crash leaves no copy of the mail."""
+    import resource
+
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        resource.prlimit(process_id, resource.RLIMIT_CORE, (0, 0))
 
 
 def run_child(
@@ -72,7 +116,8 @@ def run_child(
     timeout_s: float,
     executable: str | None = None,
     cwd: Path | None = None,
-    run_as: str | None = None,
+    user: ScanUser | None = None,
+    stdin: int | None = None,
     clock_ns: Callable[[], int] = time.monotonic_ns,
 ) -> ChildEnd:
     """Run a program to its end, or to the end of its time.
@@ -83,7 +128,8 @@ def run_child(
         timeout_s: Time limit (unit: s).
         executable: File to run instead of argv[0].
         cwd: Working directory.
-        run_as: User to become; needs root.
+        user: User to become; needs root.
+        stdin: Descriptor that becomes its standard input; None = nothing to read.
         clock_ns: Monotonic clock (unit: ns).
     """
     import subprocess
@@ -92,24 +138,25 @@ def run_child(
         return ChildEnd(exit_code=EXEC_FAILED, problem=f"{argv[0]} not started: {_UNSEEN}")
     deadline_ns = clock_ns() + int(timeout_s * 10**9)
     try:
-        child = subprocess.Popen(
-            list(argv),
-            executable=executable,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(environ),
-            cwd=cwd,
-            umask=UMASK,
-            process_group=0,
-            **_identity(run_as),
+        child = _start(
+            argv,
+            {
+                "executable": executable,
+                "stdin": subprocess.DEVNULL if stdin is None else stdin,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.STDOUT,
+                "env": dict(environ),
+                "cwd": cwd,
+                "umask": UMASK,
+                "process_group": 0,
+                **_identity(user),
+            },
         )
-    except KeyError:
-        return ChildEnd(exit_code=EXEC_FAILED, problem=f"no user {run_as}")
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return ChildEnd(exit_code=EXEC_FAILED, problem=f"{argv[0]} could not be started: {text}")
+        return ChildEnd(exit_code=EXEC_FAILED, problem=f"{argv[0]} could not be started{_as(user)}: {text}")
     with child:
+        _forbid_core_files(child.pid)
         try:
             output, is_timed_out = _watch(child, deadline_ns, clock_ns)
         except ChildProcessError:

@@ -12,14 +12,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from indimail_kit.qhpsi.child import EXEC_FAILED, ChildEnd, run_child
-from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S, answer_of, name_for_child
+from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S, Handover, answer_of, failed_handover, hand_over
 from indimail_kit.qhpsi.config import PLUGIN_PREFIX, QhpsiConfig
 from indimail_kit.qhpsi.makeargs import build_argv
+from indimail_kit.qhpsi.scan_user import NOT_ROOT
 from indimail_kit.qhpsi.verdict import ScanAnswer, Verdict, visible
 
 HOME: Final = Path("/var/indimail")
@@ -39,7 +40,7 @@ class PluginScanner:
         home: Directory in which PLUGINDIR lies.
         cwd: Working directory; messages below it are named relative to it.
         timeout_s: Time limit for all plugins together (unit: s).
-        run_as: User to run as; needs root. None = as we are.
+        run_as: User to run as; needs root. NOT_ROOT = if we are root, qscand or nobody; None = as we are.
         python: Interpreter of the child.
         clock_ns: Monotonic clock (unit: ns).
     """
@@ -49,41 +50,49 @@ class PluginScanner:
     home: Path = HOME
     cwd: Path | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
-    run_as: str | None = None
+    run_as: str | None = NOT_ROOT
     python: str = sys.executable
     clock_ns: Callable[[], int] = field(default=time.monotonic_ns, repr=False)
 
     def __call__(self, path: Path) -> ScanAnswer:
         """Run the plugins on a message."""
-        file_name = name_for_child(path, self.cwd)
-        _, *names = build_argv(self.config.command or PLUGIN_PREFIX, file_name, self.environ)
         start_ns = self.clock_ns()
-        end = self._run(file_name, names)
+        _, *names = build_argv(self.config.command or PLUGIN_PREFIX, "", self.environ)
+        file_name, user = "", None
+        try:
+            with hand_over(path, self.cwd, self.run_as) as message:
+                file_name, user = message.file_name, message.user
+                end = self._run(message, names)
+        except (KeyError, OSError) as error:
+            end = failed_handover(error, self.run_as)
         elapsed_ns = self.clock_ns() - start_ns
         answer = answer_of(end, self.config, scanner=" ".join([PLUGIN_PREFIX, *names]), elapsed_ns=elapsed_ns)
+        argv = (PLUGIN_PREFIX + file_name, *names)
+        answer = replace(answer, argv=argv, user=user.name if user is not None else "")
         if answer.verdict is Verdict.ERROR and answer.raw:
             return _with_last_line(answer)
         return answer
 
-    def _run(self, file_name: str, names: list[str]) -> ChildEnd:
-        """Start the child that loads them one after the other."""
+    def _run(self, message: Handover, names: list[str]) -> ChildEnd:
+        """Start the child that loads them one after the other; it gives up root itself."""
         if not self.python:
             return ChildEnd(exit_code=EXEC_FAILED, problem="no Python interpreter for the plugins' child process")
+        user = message.user
+        numbers = ("-", "-") if user is None else (str(user.uid), str(user.gid))
         # -I -S: nothing of the environment or of site-packages has a say in the child.
         interpreter = (self.python, "-I", "-S", str(_CHILD))
+        places = (str(self.home), self.config.plugin_dir, self.config.symbol, message.file_name)
         return run_child(
-            [*interpreter, str(self.home), self.config.plugin_dir, self.config.symbol, file_name, *names],
+            [*interpreter, *places, *numbers, *names],
             environ=self.environ,
             cwd=self.cwd,
             timeout_s=self.timeout_s,
-            run_as=self.run_as,
+            stdin=message.descriptor,
             clock_ns=self.clock_ns,
         )
 
 
 def _with_last_line(answer: ScanAnswer) -> ScanAnswer:
     """Add what the child said last to the reason: it names the plugin that could not be loaded."""
-    from dataclasses import replace
-
     last_line = visible(answer.raw.rstrip().rpartition(b"\n")[2])
     return replace(answer, reason=f"{answer.reason}: {last_line}")

@@ -22,6 +22,7 @@ from indimail_kit.qhpsi.decision_tree import action_of, path_of_answer
 from indimail_kit.qhpsi.makeargs import build_argv
 from indimail_kit.qhpsi.mess_file import describe
 from indimail_kit.qhpsi.plugin import HOME, PluginScanner
+from indimail_kit.qhpsi.scan_user import NOT_ROOT
 from indimail_kit.qhpsi.verdict import ScanAnswer, Scanner, Verdict
 from indimail_kit.wiring import html_of
 
@@ -97,7 +98,7 @@ def scanner_for(
     clamdscan: Scanner | None = None,
     cwd: Path | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
-    run_as: str | None = None,
+    run_as: str | None = NOT_ROOT,
     home: Path = HOME,
 ) -> Scanner:
     """Choose who answers for what QHPSI says.
@@ -109,7 +110,7 @@ def scanner_for(
             needs no clamd), if QHPSI gives it the message. None = the program itself.
         cwd: Working directory of a program or plugin: the queue.
         timeout_s: Time limit of a program or plugin (unit: s).
-        run_as: User of a program or plugin; needs root.
+        run_as: User of a program or plugin; needs root. NOT_ROOT = if we are root, qscand or nobody; None = as we are.
         home: Directory in which PLUGINDIR lies.
     """
     if config.is_plugin:

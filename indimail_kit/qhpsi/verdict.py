@@ -47,6 +47,8 @@ class ScanAnswer:
         raw: The scanner's own reply or output, cut at 64 KiB.
         scanner_rc: Exit code of a scanner that is a program; None for others and for one that a signal ended.
         signal_number: Signal that ended the program, 0 for none.
+        argv: What was run, the file name that it was given included; empty for a scanner that is no program.
+        user: Whom it was run as; "" = as we are.
     """
 
     verdict: Verdict
@@ -57,6 +59,8 @@ class ScanAnswer:
     raw: bytes = field(default=b"", repr=False)
     scanner_rc: int | None = None
     signal_number: int = 0
+    argv: tuple[str, ...] = ()
+    user: str = ""
 
     def _repr_html_(self) -> str:
         """Return the repr, escaped; for a notebook."""

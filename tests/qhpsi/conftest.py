@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from indimail_kit.qhpsi import ClamdDaemon
+from indimail_kit.qhpsi.scan_user import scan_user
 
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}" + b"$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
@@ -89,6 +90,14 @@ def mess(tmp_path: Path, mails: dict[str, bytes]) -> Callable[[str], Path]:
 def clamd() -> Iterator[ClamdDaemon]:
     """A real clamd with the teaching signatures, for tests that leave it alone."""
     with ClamdDaemon() as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def clamd_of_scan_user() -> Iterator[ClamdDaemon]:
+    """A real clamd whose files clamdscan can reach as the scanner's user."""
+    user = scan_user()
+    with ClamdDaemon(user=user.name if user is not None else None) as daemon:
         yield daemon
 
 

@@ -30,13 +30,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run(["gcc", "-shared", "-fPIC", flag, "-o", str(target), str(SOURCE)], check=True)
     shutil.copy(directory / "plugins" / "first.so", directory / "plugins2" / "only-here.so")
     (directory / "plugins" / "broken.so").write_bytes(b"no shared object")
+    (directory / "mess").mkdir()
+    (directory / "mess" / "7").write_bytes(b"Subject: hello\n\nhello\n")
     return directory
 
 
 def ask(home: Path, command: str, **environ: str) -> ScanAnswer:
     """Ask the plugins as qmail-queue would, in the directory of the queue."""
     everything = {"QHPSI": command, **environ}
-    return PluginScanner(QhpsiConfig.from_environ(everything), everything, home=home, cwd=home)(home / "mess" / "7")
+    return PluginScanner(QhpsiConfig.from_environ(everything), everything, home=home, cwd=home, run_as=None)(
+        home / "mess" / "7"
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_plugin_that_crashes_ends_its_child_only(home: Path) -> None:
 
 def test_without_an_interpreter_there_is_no_verdict(home: Path) -> None:
     """Where Python does not know its own program, plugins are an error and not clean."""
-    answer = PluginScanner(QhpsiConfig("plugin: first.so"), {}, home=home, python="")(home / "m")
+    answer = PluginScanner(QhpsiConfig("plugin: first.so"), {}, home=home, python="")(home / "mess" / "7")
 
     assert (answer.verdict, answer.scanner_rc) == (Verdict.ERROR, 75)
 
@@ -107,6 +111,8 @@ def test_child_takes_nothing_from_the_environment(home: Path, tmp_path: Path) ->
     (tmp_path / "ctypes.py").write_text("raise SystemExit(0)", encoding="ascii")
     config = QhpsiConfig("plugin: none.so")
 
-    answer = PluginScanner(config, {"PYTHONPATH": str(tmp_path)}, home=home, cwd=tmp_path, python=sys.executable)(home)
+    answer = PluginScanner(config, {"PYTHONPATH": str(tmp_path)}, home=home, cwd=tmp_path, python=sys.executable)(
+        home / "mess" / "7"
+    )
 
     assert answer.scanner_rc == 57
