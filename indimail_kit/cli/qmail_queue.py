@@ -34,7 +34,7 @@ import click
     envvar="INDIMAIL_KIT_HOME",
     help="Where queue/ and plugins/ are. Default /var/indimail.",
 )
-@click.option("--scan-as", metavar="USER", help="As root: the scanner's user.")
+@click.option("--scan-as", metavar="USER", help="As root: the scanner's user. Default qscand, or nobody.")
 @click.option("--verbose", "-v", is_flag=True, help="Say on descriptor 2 what happened; the real program is silent.")
 def qmail_queue(program: str, sync: str, home: Path | None, scan_as: str | None, verbose: bool) -> None:
     """Queue the message on descriptor 0 for the envelope on descriptor 1, which is read.
@@ -53,7 +53,7 @@ def qmail_queue(program: str, sync: str, home: Path | None, scan_as: str | None,
             program=program,  # type: ignore[arg-type]  # click has checked it
             sync=sync,  # type: ignore[arg-type]  # click has checked it
             home=home or HOME,
-            scan_as=scan_as,
+            scan_as=scan_as or "",
             is_verbose=verbose,
         )
     )

@@ -97,7 +97,7 @@ class QmailQueue:
         error_fd: Where complaints go.
         sync: What must be on the disk before success.
         home: IndiMail's home: the queues are in its directory queue, the plugins in PLUGINDIR.
-        scan_as: User of the scanner; needs root. None = as we are.
+        scan_as: User of the scanner; needs root. "" = if we are root, qscand or nobody; None = as we are.
         is_verbose: Whether to say on fd 2 what happened, which the real program does not.
         qp: Long-term queue identifier; the pid of this process by default.
         uid: User that called; the real uid of this process by default.
@@ -114,7 +114,7 @@ class QmailQueue:
     error_fd: int = 2
     sync: SyncName = "safe"
     home: Path = HOME
-    scan_as: str | None = None
+    scan_as: str | None = ""
     is_verbose: bool = False
     qp: int | None = None
     uid: int | None = None
@@ -232,10 +232,12 @@ class QmailQueue:
             return None
         # A drop-in is started for each mail: what only a scan needs is loaded for a scan.
         from indimail_kit.qhpsi.config import QhpsiConfig
+        from indimail_kit.qhpsi.scan_user import NOT_ROOT
         from indimail_kit.qhpsi.scanning import scan_message, scanner_for
 
         config = QhpsiConfig.from_environ(self.environ)
-        scanner = scanner_for(config, self.environ, cwd=directory, run_as=self.scan_as, home=self.home)
+        run_as = NOT_ROOT if self.scan_as == "" else self.scan_as
+        scanner = scanner_for(config, self.environ, cwd=directory, run_as=run_as, home=self.home)
 
         def scan(mess_path: Path, *, message_bytes: int) -> ScanReport:
             report = scan_message(mess_path, config=config, scanner=scanner, message_bytes=message_bytes)

@@ -8,6 +8,7 @@ process a mail, and believes its "clean" only while it finds EICAR. Any other va
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -21,6 +22,7 @@ from indimail_kit.qhpsi.scan_user import scan_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from indimail_kit.mailqueue.layout import QueueLayout
     from indimail_kit.qhpsi.config import QhpsiConfig
@@ -66,6 +68,7 @@ class LabScanner:
             return
         clamd = self._start_supervised(self.services) if self.services is not None else self._start_daemon()
         whose = "the lab's own clamd, " + ("supervised, " if self.services is not None else "") + "teaching signatures"
+        _open_to_scanner(clamd.config_path, clamd.socket_path)
         self.name = f"{clamd.client.version().partition('/')[0]} ({whose})"
         self.qhpsi = f"/usr/bin/clamdscan -c {clamd.config_path} --fdpass --quiet --no-summary %s"
         if self.kind == "clamd":
@@ -74,9 +77,7 @@ class LabScanner:
 
     def _start_daemon(self) -> ClamdDaemon:
         if self.daemon is None:
-            # clamdscan runs as this user too (NOT_ROOT) and must reach clamd's files; as no root, both are us.
-            user = scan_user()
-            self.daemon = ClamdDaemon(user=user.name if user is not None else None)
+            self.daemon = ClamdDaemon()
         self.daemon.start()
         return self.daemon
 
@@ -122,6 +123,20 @@ class LabScanner:
         if self._direct is not None and config.command == self.qhpsi:
             return self._direct
         return qhpsi.command(config, environ, cwd=layout.directory)
+
+
+def _open_to_scanner(config_path: Path, socket_path: Path) -> None:
+    """As root: let clamdscan, which runs as the scanner's user, reach a clamd of ours.
+
+    clamd itself stays as it is: with another User it would lose the death signal that ends it with the lab.
+    """
+    user = scan_user()
+    if user is None:
+        return
+    shut = [path for path in {*config_path.parents, *socket_path.parents} if path.stat().st_mode & 0o777 == 0o700]
+    for path, mode in (*((path, 0o710) for path in shut), (config_path, 0o640), (socket_path, 0o660)):
+        os.chown(path, -1, user.gid)
+        path.chmod(mode)
 
 
 def _stopped(_path: object) -> qhpsi.ScanAnswer:

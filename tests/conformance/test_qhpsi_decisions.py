@@ -184,6 +184,7 @@ def rerun(
             queue.directory,
             sync="indimail",
             home=home,
+            scan_as=None,
             qp=case["pid"],
             uid=case["uid"],
             clock=lambda: recorded_ns(case),

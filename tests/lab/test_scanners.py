@@ -9,6 +9,7 @@ import pytest
 from indimail_kit.errors import MissingPartError
 from indimail_kit.lab import scanners
 from indimail_kit.qhpsi import Verdict
+from indimail_kit.qhpsi.scan_user import scan_user
 
 
 @pytest.mark.parametrize("choice", ["clamd", "command"])
@@ -39,3 +40,21 @@ def test_stopped_embedded_scanner_never_says_clean(tmp_path: Path) -> None:
         change()
         verdicts.append(scanner.scanner_for(config, {}, None)(mail).verdict)
     assert verdicts == [Verdict.CLEAN, Verdict.ERROR, Verdict.CLEAN]
+
+
+def test_clamdscan_of_the_lab_does_not_run_as_root(tmp_path: Path) -> None:
+    """The lab's own command finds the virus, as root run by another user, in a queue that this user may not enter."""
+    scanner = scanners.LabScanner("command")
+    scanner.start()
+    try:
+        mail = tmp_path / "mail"
+        mail.write_bytes(b"Subject: x\n\n" + scanners.qhpsi.eicar() + b"\n")
+        environ = {"QHPSI": scanner.qhpsi, "PATH": "/usr/bin:/bin"}
+        config = scanners.qhpsi.QhpsiConfig.from_environ(environ)
+
+        answer = scanners.qhpsi.command(config, environ)(mail)
+    finally:
+        scanner.stop()
+
+    user = scan_user()
+    assert (answer.verdict, answer.user) == (Verdict.INFECTED, user.name if user is not None else "")
