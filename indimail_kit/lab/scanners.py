@@ -18,6 +18,7 @@ from indimail_kit.lab.services import Services
 from indimail_kit.qhpsi.canary import CanaryScanner
 from indimail_kit.qhpsi.clamd_conf import find_clamd
 from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon
+from indimail_kit.qhpsi.private_dir import PARENT
 from indimail_kit.qhpsi.scan_user import scan_user
 
 if TYPE_CHECKING:
@@ -133,7 +134,9 @@ def _open_to_scanner(config_path: Path, socket_path: Path) -> None:
     user = scan_user()
     if user is None:
         return
-    shut = [path for path in {*config_path.parents, *socket_path.parents} if path.stat().st_mode & 0o777 == 0o700]
+    # Only what is ours: below /tmp, made with mode 700.
+    above = [path for path in {*config_path.parents, *socket_path.parents} if PARENT in path.parents]
+    shut = [path for path in above if path.stat().st_mode & 0o777 == 0o700]
     for path, mode in (*((path, 0o710) for path in shut), (config_path, 0o640), (socket_path, 0o660)):
         os.chown(path, -1, user.gid)
         path.chmod(mode)
