@@ -24,6 +24,8 @@ from indimail_kit.qhpsi.clamd_client import ClamdClient as ClamdClient
 from indimail_kit.qhpsi.clamd_client import parse_reply as parse_reply
 from indimail_kit.qhpsi.clamd_conf import find_clamd as find_clamd
 from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon as ClamdDaemon
+from indimail_kit.qhpsi.clamd_session import ClamdSession as ClamdSession
+from indimail_kit.qhpsi.clamd_session import ScannedFile as ScannedFile
 from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S as DEFAULT_TIMEOUT_S
 from indimail_kit.qhpsi.command import CommandScanner as CommandScanner
 from indimail_kit.qhpsi.config import QhpsiConfig as QhpsiConfig
@@ -65,6 +67,7 @@ __all__ = [
     "TREE",
     "ClamdClient",
     "ClamdDaemon",
+    "ClamdSession",
     "CommandScanner",
     "Danger",
     "EmbeddedScanner",
@@ -78,6 +81,7 @@ __all__ = [
     "ScanAction",
     "ScanAnswer",
     "ScanReport",
+    "ScannedFile",
     "Scanner",
     "Signature",
     "Step",
@@ -116,9 +120,13 @@ def scan(path: str | Path, policy: QhpsiConfig, *, scanner: Scanner) -> ScanRepo
     return scan_message(Path(path), config=policy, scanner=scanner)
 
 
-def clamd(socket_path: str | Path, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> ClamdClient:
-    """Return the scanner that asks the clamd behind a Unix socket."""
-    return ClamdClient(socket_path, timeout_s=timeout_s)
+def clamd(address: str | Path | tuple[str, int], *, timeout_s: float = DEFAULT_TIMEOUT_S) -> ClamdClient:
+    """Return the scanner that asks a clamd: the one behind a Unix socket, or behind (host, port).
+
+    A clamd's TCP port takes the mail unencrypted. Name the own machine, ``("127.0.0.1", 3310)``, or the host of a
+    real server that you can reach over a net you trust; nothing in the kit names one by itself.
+    """
+    return ClamdClient(address, timeout_s=timeout_s)
 
 
 def embedded() -> EmbeddedScanner:

@@ -6,6 +6,8 @@ Note for maintainers: a reply is ``NAME: OK``, ``NAME: SIGNATURE FOUND`` or ``TE
 line ends, so the last ``: `` parts it from the rest; with ``z`` commands a NUL ends the reply. pyclamd splits at the
 first ``: ``.
 
+Inside IDSESSION each reply begins with the number of its question, ``N: ``; replies come in any order.
+
 Rule 1: only a whole reply whose status is exactly ``OK`` is CLEAN. Whatever is cut off, doubled, or unknown is ERROR.
 """
 
@@ -34,6 +36,8 @@ REPLY_LIMIT: Final = 65_536
 CHUNK_BYTES: Final = 1 << 20
 """Size of the pieces in which octets are streamed (unit: octets); below clamd's default StreamMaxLength of 100 MB."""
 
+_NUMBERED: Final = re.compile(rb"([1-9][0-9]{0,9}): (.+)", re.DOTALL)
+_THREADS: Final = re.compile(r"^THREADS: live \d+ +idle \d+ +max (\d{1,6}) ", re.MULTILINE)
 _SIZE_LIMIT: Final = b"INSTREAM size limit exceeded. ERROR"
 _LIMITS: Final = "Heuristics.Limits.Exceeded"
 """With AlertExceedsMax clamd "finds" this where it stopped to look. Source: clamd.conf(5)."""
@@ -100,6 +104,34 @@ def _found(signature: str) -> Reply:
     if signature.startswith(_LIMITS):
         return Reply(Verdict.NOT_SCANNED, reason=f"beyond clamd's limits: {signature}")
     return Reply(Verdict.INFECTED, signature)
+
+
+def parse_numbered(octets: bytes) -> tuple[int, bytes] | None:
+    r"""Part a reply inside IDSESSION, its NUL already gone, into the number of the question and the reply to it.
+
+    Returns:
+        Number (from 1) and reply; None for what has no number, such as "COMMAND READ TIMED OUT".
+
+    Example:
+        >>> parse_numbered(b"2: fd[12]: OK"), parse_numbered(b"02: fd[12]: OK")
+        ((2, b'fd[12]: OK'), None)
+    """
+    match = _NUMBERED.fullmatch(octets)
+    return None if match is None else (int(match[1]), match[2])
+
+
+def parse_thread_limit(stats: str) -> int | None:
+    r"""Return how many threads clamd scans with at most, from the answer to STATS; None where it does not say.
+
+    Source:
+        ClamAV 1.4.6, recorded; clamd(8) warns that the form may change.
+
+    Example:
+        >>> parse_thread_limit("POOLS: 1\n\nSTATE: VALID PRIMARY\nTHREADS: live 1  idle 0 max 10 idle-timeout 30\n")
+        10
+    """
+    match = _THREADS.search(stats)
+    return None if match is None else int(match[1])
 
 
 def instream_frames(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:
