@@ -92,3 +92,10 @@ def freshclam_runs_frame(runs: Iterable[FreshclamRun]) -> pd.DataFrame:
 def clamd_reloads_frame(reloads: Iterable[Reload]) -> pd.DataFrame:
     """Return the table CLAMD_RELOADS, one row for each reload, in the order given."""
     return build_frame(CLAMD_RELOADS, reloads)
+
+
+def text_frame(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> pd.DataFrame:
+    """Return a table of texts; index 0 … n-1."""
+    import pandas as pd
+
+    return pd.DataFrame(list(rows), columns=list(columns), dtype="str")
