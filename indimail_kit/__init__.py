@@ -22,6 +22,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from indimail_kit import admin as admin
     from indimail_kit import auth as auth
     from indimail_kit import control as control
     from indimail_kit import course as course
@@ -35,7 +36,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-ROOMS: Final = ("auth", "control", "qhpsi", "mailqueue", "delivery", "logs", "tables", "lab", "course", "widgets")
+ROOMS: Final = (
+    "auth",
+    "control",
+    "qhpsi",
+    "mailqueue",
+    "delivery",
+    "logs",
+    "tables",
+    "lab",
+    "admin",
+    "course",
+    "widgets",
+)
 """The rooms in the order in which a message sees them."""
 
 _CORE: Final = ("envelope", "errors", "exitcodes", "tai64", "visible")
@@ -43,6 +56,7 @@ _CORE: Final = ("envelope", "errors", "exitcodes", "tai64", "visible")
 __all__ = [
     "ROOMS",
     "__version__",
+    "admin",
     "auth",
     "control",
     "course",

@@ -95,9 +95,17 @@ def write_variable(directory: str | Path, name: str, value: str | None) -> None:
     Raises:
         EnvdirError: The name or value cannot be kept in such a file, or the directory cannot be written.
     """
-    _check_name(name)
+    write_octets(directory, name, None if value is None else encode_value(value))
+
+
+def write_octets(directory: str | Path, name: str, octets: bytes | None) -> None:
+    """Write a variable's file as it shall be, or remove it with None; otherwise as `write_variable`.
+
+    Raises:
+        EnvdirError: The name cannot be a variable's, or the directory cannot be written.
+    """
+    check_name(name)
     target = Path(directory) / name
-    octets = None if value is None else _encode_value(value)
     try:
         if octets is None:
             target.unlink(missing_ok=True)
@@ -121,6 +129,24 @@ def decode_value(octets: bytes) -> str | None:
         return None
     line = octets.partition(b"\n")[0].rstrip(b" \t")
     return os.fsdecode(line.replace(b"\0", b"\n"))
+
+
+def encode_value(value: str) -> bytes:
+    """Return the octets of a file that gives this value.
+
+    Raises:
+        EnvdirError: No file gives it.
+    """
+    if "\0" in value:
+        raise EnvdirError("a value without NUL")
+    if value.endswith((" ", "\t")):
+        raise EnvdirError("a value without blanks or tabs at its end, which envdir would remove")
+    with contextlib.suppress(UnicodeEncodeError):
+        octets = os.fsencode(value)
+        if len(octets) >= MAX_VARIABLE_BYTES:
+            raise EnvdirError(f"a value of less than {MAX_VARIABLE_BYTES} octets")
+        return octets.replace(b"\n", b"\0") + b"\n"
+    raise EnvdirError("a value without lone surrogates")
 
 
 class _Reader:
@@ -224,22 +250,12 @@ def _ended_lines(octets: bytes) -> list[bytes]:
     return octets.split(b"\n")[:-1]
 
 
-def _check_name(name: str) -> None:
-    """Refuse a name that no variable file can have."""
+def check_name(name: str) -> None:
+    """Refuse a name that no variable file can have.
+
+    Raises:
+        EnvdirError: It is one.
+    """
     is_file_name = bool(name) and not set(name) & {"/", "=", "\0"} and not name.startswith(".")
     if not is_file_name:
         raise EnvdirError("a variable's name without '=', '/' and NUL, and without a dot in front")
-
-
-def _encode_value(value: str) -> bytes:
-    """Return the octets of a file that gives this value."""
-    if "\0" in value:
-        raise EnvdirError("a value without NUL")
-    if value.endswith((" ", "\t")):
-        raise EnvdirError("a value without blanks or tabs at its end, which envdir would remove")
-    with contextlib.suppress(UnicodeEncodeError):
-        octets = os.fsencode(value)
-        if len(octets) >= MAX_VARIABLE_BYTES:
-            raise EnvdirError(f"a value of less than {MAX_VARIABLE_BYTES} octets")
-        return octets.replace(b"\n", b"\0") + b"\n"
-    raise EnvdirError("a value without lone surrogates")

@@ -97,6 +97,95 @@ def test_length_of_time_is_told_in_its_largest_unit(seconds: int, text: str) -> 
     assert _span(seconds) == text
 
 
+# --- plans ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ready(services: Path) -> Path:
+    """Return a service with variables and a file down; its supervise takes commands but starts nothing."""
+    (services / "debian" / "down").touch()
+    (services / "debian" / "variables").mkdir()
+    return services / "debian"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["up"], "rm {0}/down"),
+        (["down"], "svc -d {0}"),
+        (["set", "REJECTVIRUS", "1"], "echo 1 > {0}/variables/REJECTVIRUS"),
+    ],
+)
+def test_plan_is_shown_and_nothing_is_done(ready: Path, words: list[str], command: str) -> None:
+    """Without --apply a plan is only words."""
+    result = run(words[0], ready, *words[1:])
+    assert result.exit_code == 0
+    assert command.format(ready) in result.stdout
+    assert "Nothing was done. Add --apply" in result.stderr
+    assert (ready / "down").exists()
+    assert list((ready / "variables").iterdir()) == []
+
+
+def test_apply_without_a_terminal_needs_a_yes(ready: Path) -> None:
+    """A script cannot be asked: wrong usage, and nothing is done."""
+    result = run("up", ready, "--apply")
+    assert (result.exit_code, (ready / "down").exists()) == (2, True)
+    assert "--yes" in result.stderr
+
+
+def test_apply_with_yes_does_it_and_says_how_to_take_it_back(ready: Path) -> None:
+    """Each step is told, and the way back."""
+    result = run("up", ready, "--apply", "--yes")
+    assert (result.exit_code, (ready / "down").exists()) == (0, False)
+    assert f"done      rm {ready}/down" in result.stdout
+    assert f"To take it back: touch {ready}/down" in result.stderr
+
+
+@pytest.mark.parametrize(("typed", "exit_code", "stays"), [("y\n", 0, False), ("n\n", 1, True), ("\n", 1, True)])
+def test_person_is_asked(ready: Path, monkeypatch: pytest.MonkeyPatch, typed: str, exit_code: int, stays: bool) -> None:
+    """On a terminal the plan is shown and a yes is needed; Enter is no."""
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _self: True, raising=False)
+    result = CliRunner().invoke(main, ["service", "up", str(ready), "--apply"], input=typed)
+    assert (result.exit_code, (ready / "down").exists()) == (exit_code, stays)
+    assert "Do it? [y/N]" in result.stderr
+
+
+def test_plan_as_a_document(ready: Path) -> None:
+    """A list of steps; --apply --yes says how far it came."""
+    (step,) = json.loads(run("up", ready, "--json").stdout)
+    assert step == {
+        "command": f"rm {ready}/down",
+        "text": "From now on it comes up when supervise starts.",
+        "cannot_undo": "",
+        "changes": True,
+        "done": False,
+        "problem": "",
+    }
+    result = run("set", ready, "A", "1", "--no-restart", "--apply", "--yes", "--json")
+    assert [step["done"] for step in json.loads(result.stdout)] == [True]
+
+
+def test_failed_step_is_exit_3(ready: Path) -> None:
+    """The step that failed says why, and the rest was not done."""
+    (ready / "down").write_text("somebody's note", encoding="utf-8")
+    result = run("up", ready, "--apply", "--yes", "--json")
+    (step,) = json.loads(result.stdout)
+    assert (result.exit_code, step["done"], "no empty file" in step["problem"]) == (3, False, True)
+
+
+def test_nothing_to_do_is_said(services: Path) -> None:
+    """A service that is up already: no question, exit 0."""
+    for more in ((), ("--apply",)):
+        result = run("up", services / "debian", *more)
+        assert (result.exit_code, "nothing to do" in result.stdout) == (0, True)
+
+
+def test_plan_for_a_service_without_a_supervise_says_why_not(services: Path) -> None:
+    """Exit 3 and a sentence, not a traceback."""
+    result = run("up", services / "idle")
+    assert (result.exit_code, "a supervise that runs" in result.stderr) == (3, True)
+
+
 def test_hostile_name_is_shown_harmless(tmp_path: Path) -> None:
     """Escape sequences in a directory's name do not reach the terminal."""
     directory = tmp_path / "\x1b[2J"

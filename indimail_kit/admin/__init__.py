@@ -1,0 +1,28 @@
+"""admin: what shall change? Actions on a real system, written down first, done only after a yes.
+
+::
+
+    control, mailqueue, logs (they look)  ──►  ► admin ◄  (a plan, shown)  ──►  yes?  ──►  done, step by step
+
+``plan`` is pure: it makes a `Plan` from what was read, each step with the command that a person would type, what it
+does, and what cannot be undone. ``run`` shows it, asks, checks before each step that things are still as they were
+seen, and stops at the first failure. ``services`` looks at a service and plans for it::
+
+    plan = plan_service_up("/service/clamd")
+    print(plan.text)
+    report = run_plan(plan, confirm=ask_a_person)
+
+Place in the journey: beside the lab, above all rooms that do the work; what works here works in a lab, too.
+"""
+
+from __future__ import annotations
+
+from indimail_kit.admin.plan import Plan as Plan
+from indimail_kit.admin.plan import Step as Step
+from indimail_kit.admin.run import Report as Report
+from indimail_kit.admin.run import run_plan as run_plan
+from indimail_kit.admin.services import plan_service_down as plan_service_down
+from indimail_kit.admin.services import plan_service_up as plan_service_up
+from indimail_kit.admin.services import plan_variable as plan_variable
+
+__all__ = ["Plan", "Report", "Step", "plan_service_down", "plan_service_up", "plan_variable", "run_plan"]
