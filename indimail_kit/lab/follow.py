@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from indimail_kit.mailqueue.snapshot import MessageFiles
     from indimail_kit.qhpsi.scanning import ScanReport
 
+LOG_TITLE: Final = "lines of qmail-smtpd"
+
 _VERDICT_WORDS: Final = {
     Verdict.CLEAN: "CLEAN",
     Verdict.INFECTED: "INFECTED",
@@ -370,6 +372,10 @@ class Follower:
                 ),
             )
             self._stations["auth"] = replace(self._stations["auth"], raw=raw)
+            command = self._commands.get("log", "").replace("{pid}", str(self._record.pid))
+            logged = RawBlock(LOG_TITLE, "\n".join(self._journey.log_lines), command=command)
+            rules = self._stations["rules"]
+            self._stations["rules"] = replace(rules, raw=(*rules.raw, logged))
         self._stations["mess"] = replace(
             self._stations["mess"],
             raw=(
@@ -377,8 +383,8 @@ class Follower:
                 *([RawBlock("steps of qmail-queue", "\n".join(self._steps))] if self._steps else []),
             ),
         )
-        self._tell("auth")
-        self._tell("mess")
+        for key in ("auth", "rules", "mess"):
+            self._tell(key)
         self.is_over.set()
 
     def _set(self, key: str, state: StationState, **changes: Any) -> None:

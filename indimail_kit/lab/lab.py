@@ -195,6 +195,11 @@ class Lab:
         return self._scanner.services
 
     @property
+    def qhpsi(self) -> str:
+        """Return the value of QHPSI that stands for the lab's own scanner."""
+        return self._scanner.qhpsi
+
+    @property
     def users(self) -> tuple[str, ...]:
         """Return the addresses of the demo users; their password is places.DEMO_PASSWORD."""
         return tuple(f"{user}@{DOMAIN}" for user in USERS)
@@ -267,12 +272,10 @@ class Lab:
         """
         service = self._running().service
         with self._send_lock:
+            address = (self.host, self.port)
             if reject_virus is not None:
                 self.set_variable("REJECTVIRUS", str(reject_virus))
-            address = (self.host, self.port)
-            commands = station_commands(
-                address, sender, recipient, mechanism, self._scanner.qhpsi, self._running_places()
-            )
+            commands = station_commands(address, sender, recipient, mechanism, self.qhpsi, self._running_places())
             if message is None:
                 number = next(self._message_ids)
                 stamp = "fresh" if self.seed is not None else format(time.time_ns(), "x")
@@ -288,7 +291,7 @@ class Lab:
             )  # fmt: skip
             try:
                 send_mail(
-                    address=(self.host, self.port), sender=sender, recipient=recipient, mail=mail, mechanism=mechanism,
+                    address=address, sender=sender, recipient=recipient, mail=mail, mechanism=mechanism,
                     authcid=user or sender, passwd=passwd, timeout_s=timeout_s,
                     on_port=lambda port: service.watch(port, follower.attach), on_reply=follower.reply,
                 )  # fmt: skip
@@ -377,15 +380,13 @@ class Lab:
         Raises:
             LabError: The lab has no clamd of its own.
         """
-        daemon = self._scanner.daemon
-        if daemon is None:
+        if (daemon := self._scanner.daemon) is None:
             raise LabError("the lab has no clamd of its own; its scanner is the embedded one")
         return read(daemon.log_path, utc_offset_s=time.localtime().tm_gmtoff)
 
     def log_lines(self) -> list[bytes]:
         """Return the lines of qmail-send's log, labels included."""
-        path = self._running_places().send_log / "current"
-        return path.read_bytes().splitlines()
+        return (self._running_places().send_log / "current").read_bytes().splitlines()
 
     def log(self) -> Log:
         """Return qmail-send's log as events, deliveries and messages."""

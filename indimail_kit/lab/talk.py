@@ -52,4 +52,5 @@ def station_commands(
         "scan": qhpsi,
         "todo": f"tr '\\0' '\\n' < {base}/{{path}}",
         "send": f"grep {{number}} {log}/current",
+        "log": f"grep 'pid {{pid}} ' {quote(str(places.smtpd_log))}/current",
     }

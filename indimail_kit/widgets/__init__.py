@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.policy import policy_table as policy_table
     from indimail_kit.widgets.policy_explorer import PolicyExplorer as PolicyExplorer
     from indimail_kit.widgets.policy_frame import policies_frame as policies_frame
+    from indimail_kit.widgets.scan_markup import scan_html as scan_html
+    from indimail_kit.widgets.scan_panel import ScanPanel as ScanPanel
     from indimail_kit.widgets.smtp_console import SmtpConsole as SmtpConsole
 
 _HOMES: Final = {
@@ -33,6 +35,7 @@ _HOMES: Final = {
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
     "PolicyExplorer": "policy_explorer",
+    "ScanPanel": "scan_panel",
     "SmtpConsole": "smtp_console",
     "journey_html": "markup",
     "journeys_frame": "journey_frame",
@@ -40,6 +43,7 @@ _HOMES: Final = {
     "policies_frame": "policy_frame",
     "policy_cell": "policy",
     "policy_table": "policy",
+    "scan_html": "scan_markup",
     "station_html": "markup",
 }
 """Public name -> the module that has it."""
@@ -49,6 +53,7 @@ __all__ = [
     "Eavesdropper",
     "JourneyView",
     "PolicyExplorer",
+    "ScanPanel",
     "SmtpConsole",
     "journey_html",
     "journeys_frame",
@@ -56,6 +61,7 @@ __all__ = [
     "policies_frame",
     "policy_cell",
     "policy_table",
+    "scan_html",
     "station_html",
 ]
 

@@ -109,9 +109,9 @@ class Field:
 
     Attributes:
         trait: Name of the widget's trait.
-        kind: "choice" (one of options), "switch" (the first option is off, the second on), or "number".
+        kind: "choice" and "list" (one of options), "switch" (the first option is off, the second on), or "number".
         caption: What it does, in words.
-        variable: Name of the variable.
+        variable: Name of the variable, "" for a field that sets none.
         options: Labels and values.
         most: Largest number.
         default: What counts where the variable is not set, or "".
@@ -127,8 +127,8 @@ class Field:
 
     def as_document(self, policy: Policy) -> dict[str, Any]:
         """Return what a script draws."""
-        value = policy.variables()[self.variable]
-        unset = f"{self.variable} not set" + (f": {self.default}" if self.default else "")
+        value = policy.variables().get(self.variable)
+        unset = f"{self.variable} not set" + (f": {self.default}" if self.default else "") if self.variable else ""
         return {
             "trait": self.trait,
             "kind": self.kind,
@@ -148,6 +148,8 @@ QUARANTINE_FIELD: Final = Field(
     "quarantine", "switch", "keep every mail for Carol", "QUARANTINE", (("off", ""), ("on", KEEP_FOR))
 )
 INFECTED_FIELD: Final = Field("infected_rc", "number", "exit code of a virus", "QHPSIRC", default="1")
+MIN_BYTES_FIELD: Final = Field("min_bytes", "number", "scan nothing smaller", "QHPSIMINSIZE", most=2**31 - 1)
+MAX_BYTES_FIELD: Final = Field("max_bytes", "number", "scan nothing larger", "QHPSIMAXSIZE", most=2**31 - 1)
 CLEAN_FIELD: Final = Field("clean_rc", "number", "exit code of a clean mail", "QHPSIRN", default="0")
 
 
@@ -227,7 +229,7 @@ class PolicyCell:
         return ENDINGS[self.ending]
 
 
-_ENDING_OF: Final = {
+ENDING_OF: Final = {
     ScanAction.SKIP: "unscanned",
     ScanAction.ACCEPT_CLEAN: "clean",
     ScanAction.ACCEPT_INFECTED: "marked",
@@ -246,7 +248,7 @@ def ending_of(action: ScanAction, means: ScanOutcome, environ: Mapping[str, str]
     return (
         "quarantined"
         if is_taken and quarantine_address(means, QueueSettings.from_environ(environ))
-        else _ENDING_OF[action]
+        else ENDING_OF[action]
     )
 
 

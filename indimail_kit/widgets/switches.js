@@ -15,13 +15,12 @@ function setTrait(model, name, value) {
 }
 
 function buildSwitch(line, field, model) {
-  const paint = { choice: buildChoice, switch: buildToggle, number: buildNumber }[field.kind](line, field, model);
+  const paint = { choice: buildChoice, list: buildList, switch: buildToggle, number: buildNumber }[field.kind](line, field, model);
   const shows = make("code", "ik-var", line);
   const draw = (now) => {
     paint(now);
     shows.textContent = now.shows;
     shows.classList.toggle("ik-unset", !now.is_set);
-    shows.title = now.is_set ? "the variable as it stands in variables/" : "not set";
   };
   draw(field);
   return draw;
@@ -65,4 +64,13 @@ function buildChoice(line, field, model) {
   return (now) => now.options.forEach(([, value], index) => {
     buttons[index].setAttribute("aria-pressed", String(model.get(field.trait) === value));
   });
+}
+
+function buildList(line, field, model) {
+  const label = make("label", "ik-toggle-line", line);
+  make("span", "ik-choice-name", label, field.caption);
+  const list = make("select", "ik-input", label);
+  for (const [text, value] of field.options) make("option", "", list, text).value = value;
+  list.addEventListener("change", () => setTrait(model, field.trait, list.value));
+  return () => { list.value = model.get(field.trait); };
 }
