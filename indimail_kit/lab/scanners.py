@@ -123,7 +123,8 @@ class LabScanner:
         """Return what QHPSI asks for."""
         if self._direct is not None and config.command == self.qhpsi:
             return self._direct
-        return qhpsi.command(config, environ, cwd=layout.directory)
+        # As on a real host: home/queue/queue1, home/plugins.
+        return qhpsi.command(config, environ, cwd=layout.directory, home=layout.directory.parents[1])
 
 
 def _open_to_scanner(config_path: Path, socket_path: Path) -> None:

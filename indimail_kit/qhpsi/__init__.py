@@ -46,7 +46,9 @@ from indimail_kit.qhpsi.makeargs import build_argv as build_argv
 from indimail_kit.qhpsi.makeargs import split_words as split_words
 from indimail_kit.qhpsi.pitfalls import Danger as Danger
 from indimail_kit.qhpsi.pitfalls import Pitfall as Pitfall
+from indimail_kit.qhpsi.plugin import HOME
 from indimail_kit.qhpsi.plugin import PluginScanner as PluginScanner
+from indimail_kit.qhpsi.sample_plugin import compile_sample_plugin as compile_sample_plugin
 from indimail_kit.qhpsi.scanning import ScanReport as ScanReport
 from indimail_kit.qhpsi.scanning import scan_message as scan_message
 from indimail_kit.qhpsi.scanning import scanner_for as scanner_for
@@ -90,6 +92,7 @@ __all__ = [
     "build_argv",
     "clamd",
     "command",
+    "compile_sample_plugin",
     "decide",
     "eicar",
     "embedded",
@@ -134,6 +137,6 @@ def embedded() -> EmbeddedScanner:
     return EmbeddedScanner()
 
 
-def command(config: QhpsiConfig, environ: Mapping[str, str], *, cwd: Path | None = None) -> Scanner:
-    """Return the scanner that QHPSI names, a program or plugins."""
-    return scanner_for(config, environ, cwd=cwd)
+def command(config: QhpsiConfig, environ: Mapping[str, str], *, cwd: Path | None = None, home: Path = HOME) -> Scanner:
+    """Return the scanner that QHPSI names, a program or plugins (in PLUGINDIR below `home`)."""
+    return scanner_for(config, environ, cwd=cwd, home=home)

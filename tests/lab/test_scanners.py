@@ -8,7 +8,9 @@ import pytest
 
 from indimail_kit.errors import MissingPartError
 from indimail_kit.lab import scanners
+from indimail_kit.mailqueue.layout import QueueLayout
 from indimail_kit.qhpsi import Verdict
+from indimail_kit.qhpsi.sample_plugin import find_compiler
 from indimail_kit.qhpsi.scan_user import scan_user
 
 
@@ -58,3 +60,20 @@ def test_clamdscan_of_the_lab_does_not_run_as_root(tmp_path: Path) -> None:
 
     user = scan_user()
     assert (answer.verdict, answer.user) == (Verdict.INFECTED, user.name if user is not None else "")
+
+
+@pytest.mark.skipif(find_compiler() is None, reason="no C compiler is installed")
+def test_plugin_in_the_lab_is_found_where_qhpsi_looks(tmp_path: Path) -> None:
+    """plugins/ lies beside queue/, as in /var/indimail: the sample plugin works in a mail's way."""
+    scanners.qhpsi.compile_sample_plugin(tmp_path / "plugins")
+    layout = QueueLayout(tmp_path / "queue" / "queue1")
+    mail = tmp_path / "mail"
+    mail.write_bytes(b"Subject: x\n\nhello\n")
+    environ = {"QHPSI": "plugin: sample.so"}
+    layout.directory.mkdir(parents=True)
+
+    scanner = scanners.LabScanner("embedded").scanner_for(
+        scanners.qhpsi.QhpsiConfig.from_environ(environ), environ, layout
+    )
+
+    assert scanner(mail).verdict is Verdict.CLEAN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -10,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from indimail_kit.qhpsi import plugin_child
 from indimail_kit.qhpsi.config import QhpsiConfig
 from indimail_kit.qhpsi.plugin import PluginScanner
+from indimail_kit.qhpsi.scan_user import scan_user
 from indimail_kit.qhpsi.verdict import ScanAnswer, Verdict
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="plugins are C: gcc is not installed")
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 
 SOURCE = Path(__file__).with_name("plugins.c")
 
@@ -25,7 +30,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("home")
     for place in ("plugins", "plugins2"):
         (directory / place).mkdir()
-    for name, flag in (("first", "-DFIRST"), ("second", "-DFIRST"), ("crash", "-DCRASH"), ("nosym", "-DNOSYM")):
+    kinds = {"second": "first"}
+    for name in ("first", "second", "crash", "nosym", "exits", "loops", "who"):
+        flag = f"-D{kinds.get(name, name).upper()}"
         target = directory / "plugins" / f"{name}.so"
         subprocess.run(["gcc", "-shared", "-fPIC", flag, "-o", str(target), str(SOURCE)], check=True)
     shutil.copy(directory / "plugins" / "first.so", directory / "plugins2" / "only-here.so")
@@ -116,3 +123,54 @@ def test_child_takes_nothing_from_the_environment(home: Path, tmp_path: Path) ->
     )
 
     assert answer.scanner_rc == 57
+
+
+def test_plugin_that_exits_ends_the_list(home: Path) -> None:
+    """generic.so does: what stands behind it is never asked, and its 0 counts as clean."""
+    assert ask(home, "plugin: exits.so first.so", PLUGRC="1").verdict is Verdict.CLEAN
+
+
+def test_endless_plugin_is_killed(home: Path) -> None:
+    """A plugin that never comes back is an error after the time limit."""
+    config = QhpsiConfig("plugin: loops.so")
+
+    answer = PluginScanner(config, {}, home=home, timeout_s=1.0)(home / "mess" / "7")
+
+    assert (answer.verdict, answer.scanner_rc, answer.reason) == (Verdict.ERROR, None, "no answer within 1 s; killed")
+
+
+@needs_root
+def test_root_runs_no_code_of_a_plugin(home: Path) -> None:
+    """From the first instruction on, constructors included, it is another user's: it reads, and nothing else."""
+    user = scan_user()
+    assert user is not None
+
+    answer = PluginScanner(QhpsiConfig("plugin: who.so"), {}, home=home)(home / "mess" / "7")
+
+    assert answer.raw.decode() == f"{user.uid} {user.uid} 0\nread 1, write 0, root 0\n"
+    assert (answer.verdict, answer.user) == (Verdict.CLEAN, user.name)
+
+
+@needs_root
+@pytest.mark.parametrize(("name", "scanner_rc"), [("none.so", 57), ("broken.so", 57), ("nosym.so", 58), ("./x.so", 87)])
+def test_faults_are_those_of_qhpsi_for_another_user_too(home: Path, name: str, scanner_rc: int) -> None:
+    """The texts name the plugin's path, not the descriptor by which it was loaded."""
+    answer = PluginScanner(QhpsiConfig(f"plugin: {name}"), {}, home=home)(home / "mess" / "7")
+
+    assert answer.scanner_rc == scanner_rc
+    assert "/proc/" not in answer.reason
+    assert name in answer.reason
+
+
+def test_fault_of_the_child_itself_is_no_verdict(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Python ends with 1 after a traceback, and 1 would be a virus: the child answers 75 instead."""
+    assert plugin_child.main([b"only", b"three", b"words"]) == 75
+    assert "ValueError" in capfd.readouterr().err
+
+
+@needs_root
+def test_plugin_of_an_unknown_user_is_not_run(home: Path) -> None:
+    """No user, no scan."""
+    answer = PluginScanner(QhpsiConfig("plugin: first.so"), {}, home=home, run_as="no-such-user")(home / "mess" / "7")
+
+    assert (answer.verdict, answer.reason) == (Verdict.ERROR, "no user no-such-user")
