@@ -168,7 +168,7 @@ class Rules:
             rules.c `doit()`; see `rule_keys.candidate_keys` for the order.
         """
         record = self._first.get(self.tried_keys(ip, info=info, host=host)[-1])
-        return DEFAULT_MATCH if record is None else _match(record)
+        return DEFAULT_MATCH if record is None else match_of(record)
 
     def tried_keys(self, ip: str, *, info: str = "", host: str = "") -> tuple[bytes, ...]:
         """Return the keys that a look-up tries, in order; the last one is the match, if there is one."""
@@ -305,7 +305,7 @@ def _number(text: bytes) -> int:
     return value
 
 
-def _match(record: Record) -> Match:
+def match_of(record: Record) -> Match:
     """Say what a record means; nothing behind D counts."""
     changes: list[Change] = []
     action: Action = "allow"
