@@ -26,6 +26,7 @@ from typing import Final
 
 from indimail_kit.errors import MissingPartError
 from indimail_kit.qhpsi.clamd_conf import SEARCH_PATH, config_text, find_clamd
+from indimail_kit.qhpsi.scan_user import scan_user
 from indimail_kit.qhpsi.signatures import DatabaseLine, Signature, teaching_signatures, write_database
 
 SERVICES: Final = ("clamd", "freshclam")
@@ -178,8 +179,23 @@ def write_mirror(places: ServicePlaces, signatures: Iterable[Signature]) -> None
 
 def clamd_config(directory: Path) -> str:
     """Return a clamd.conf for a clamd whose log is what it prints: multilog stamps and keeps it."""
-    lines = config_text(directory, {"LogTime": "no"}).splitlines(keepends=True)
+    options = {"LogTime": "no"}
+    if group := _scanner_group():
+        # Each start makes a new socket, and the next one may be svc's.
+        options |= {"LocalSocketGroup": group, "LocalSocketMode": "660"}
+    lines = config_text(directory, options).splitlines(keepends=True)
     return "".join(line for line in lines if line.split()[0] not in _FILE_LOG_OPTIONS)
+
+
+def _scanner_group() -> str:
+    """Return the group as which clamdscan runs, where we are root; "" otherwise, or where it has no name."""
+    import grp
+
+    user = scan_user()
+    try:
+        return grp.getgrgid(user.gid).gr_name if user is not None else ""
+    except KeyError:
+        return ""
 
 
 def freshclam_config(places: ServicePlaces) -> str:

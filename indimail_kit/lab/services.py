@@ -29,7 +29,7 @@ from indimail_kit.lab.service_files import SERVICES, ServicePlaces, find_program
 from indimail_kit.logs.log import Log, read
 from indimail_kit.qhpsi.clamd_client import ClamdClient
 from indimail_kit.qhpsi.clamd_conf import require_short
-from indimail_kit.qhpsi.private_dir import make_private_directory
+from indimail_kit.qhpsi.private_dir import PrivateHoldings, make_private_directory
 from indimail_kit.qhpsi.signatures import DatabaseLine, Signature
 
 ServiceName = Literal["clamd", "freshclam"]
@@ -43,12 +43,9 @@ _STEP_S: Final = 0.01
 
 
 @dataclass(slots=True)
-class _Holdings:
+class _Holdings(PrivateHoldings):
     """What must be given back; apart from the services object, so that a finalizer can hold it."""
 
-    owner_pid: int
-    directory: Path | None = None
-    lock: int | None = None
     guard: subprocess.Popen[bytes] | None = None
 
     def end_guard(self) -> None:
@@ -62,17 +59,9 @@ class _Holdings:
 
 def _give_back(holdings: _Holdings) -> None:
     """End all processes and remove the directory; not in a fork of the owner, which holds only a copy of this."""
-    if os.getpid() != holdings.owner_pid:
-        return
-    holdings.end_guard()
-    if holdings.directory is not None:
-        import shutil
-
-        shutil.rmtree(holdings.directory, ignore_errors=True)
-        holdings.directory = None
-    if holdings.lock is not None:
-        os.close(holdings.lock)
-        holdings.lock = None
+    if holdings.is_ours:
+        holdings.end_guard()
+        holdings.give_back_directory()
 
 
 class Services:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final
 from indimail_kit.errors import MissingPartError, ScanError
 from indimail_kit.qhpsi.clamd_client import ClamdClient
 from indimail_kit.qhpsi.clamd_conf import LOOPBACK, config_text, find_clamd, free_port, require_options, require_short
-from indimail_kit.qhpsi.private_dir import make_private_directory
+from indimail_kit.qhpsi.private_dir import PrivateHoldings, make_private_directory
 from indimail_kit.qhpsi.signatures import DatabaseLine, teaching_signatures, write_database
 
 if TYPE_CHECKING:
@@ -47,12 +47,9 @@ _ACTIVE: Final = b"Activating the newly loaded database"
 
 
 @dataclass(slots=True)
-class _Holdings:
+class _Holdings(PrivateHoldings):
     """What must be given back; apart from the daemon object, so that a finalizer can hold it."""
 
-    owner_pid: int
-    directory: Path | None = None
-    lock: int | None = None
     process: subprocess.Popen[bytes] | None = None
     keeper: threading.Thread | None = None
 
@@ -71,17 +68,9 @@ class _Holdings:
 
 def _give_back(holdings: _Holdings) -> None:
     """End clamd and remove its directory; not in a fork of the owner, which holds only a copy of this."""
-    if os.getpid() != holdings.owner_pid:
-        return
-    holdings.end_process(signal.SIGTERM)
-    if holdings.directory is not None:
-        import shutil
-
-        shutil.rmtree(holdings.directory, ignore_errors=True)
-        holdings.directory = None
-    if holdings.lock is not None:
-        os.close(holdings.lock)
-        holdings.lock = None
+    if holdings.is_ours:
+        holdings.end_process(signal.SIGTERM)
+        holdings.give_back_directory()
 
 
 def _keep(argv: list[str], directory: Path, born: queue.SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,37 @@ PARENT: Final = Path("/tmp")  # noqa: S108 - mkdtemp makes the name, mode 700
 """Short, and the only place where Ubuntu's AppArmor profile lets clamd write."""
 
 _LOCK: Final = "owner.lock"
+
+
+@dataclass(slots=True)
+class PrivateHoldings:
+    """A private directory and its lock, as what must be given back.
+
+    Attributes:
+        owner_pid: Whose it is; a fork of the owner has only a copy of this.
+        directory: The directory, or None.
+        lock: The descriptor that holds its lock, or None.
+    """
+
+    owner_pid: int
+    directory: Path | None = None
+    lock: int | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Say whether this process is the owner."""
+        return os.getpid() == self.owner_pid
+
+    def give_back_directory(self) -> None:
+        """Remove the directory and give the lock up; a second call does nothing."""
+        if self.directory is not None:
+            import shutil
+
+            shutil.rmtree(self.directory, ignore_errors=True)
+            self.directory = None
+        if self.lock is not None:
+            os.close(self.lock)
+            self.lock = None
 
 
 def make_private_directory(prefix: str, *, parent: Path = PARENT) -> tuple[Path, int]:

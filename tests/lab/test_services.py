@@ -300,6 +300,14 @@ def test_mail_is_refused_for_now_while_clamd_is_down(make_lab: Callable[..., Lab
     assert lab.send(attach="eicar").verdict == "INFECTED"
 
 
+def test_clamdscan_reaches_a_clamd_that_supervise_started_again(make_lab: Callable[..., Lab]) -> None:
+    """Each start makes a new socket: after svc -d and -u clamdscan could not open it, and mail stayed at 451."""
+    lab = make_lab(scanner="command", supervised=True)
+    lab.services.down("clamd")
+    lab.services.up("clamd")
+    assert lab.send().smtp_reply.startswith("250")
+
+
 def test_lab_gives_its_services_back(tmp_path: Path) -> None:
     """In a directory that is kept no link to the services stays, and nothing runs."""
     with Lab(scanner="clamd", supervised=True, directory=tmp_path, queue_count=1) as lab:
