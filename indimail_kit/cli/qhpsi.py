@@ -134,12 +134,12 @@ def _applied(
     """Put the environment together from its sources."""
     import os
 
-    from indimail_kit.control import parse_rules, what_applies
+    from indimail_kit.control import what_applies
 
     return what_applies(
         environ={} if clear else os.environ,
         variables=variables,
-        rules=parse_rules(rules.read_bytes(), source=str(rules)) if rules is not None else None,
+        rules=rules,
         control=control,
         ip=ip,
         info=info,

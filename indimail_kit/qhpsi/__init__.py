@@ -27,6 +27,7 @@ from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon as ClamdDaemon
 from indimail_kit.qhpsi.clamd_session import ClamdSession as ClamdSession
 from indimail_kit.qhpsi.clamd_session import ScannedFile as ScannedFile
 from indimail_kit.qhpsi.command import DEFAULT_TIMEOUT_S as DEFAULT_TIMEOUT_S
+from indimail_kit.qhpsi.command import SCANNER_DESCRIPTORS as SCANNER_DESCRIPTORS
 from indimail_kit.qhpsi.command import CommandScanner as CommandScanner
 from indimail_kit.qhpsi.config import QhpsiConfig as QhpsiConfig
 from indimail_kit.qhpsi.decision import Outcome as Outcome
@@ -66,6 +67,7 @@ from indimail_kit.qhpsi.verdict import Verdict as Verdict
 
 __all__ = [
     "DEFAULT_TIMEOUT_S",
+    "SCANNER_DESCRIPTORS",
     "TREE",
     "ClamdClient",
     "ClamdDaemon",

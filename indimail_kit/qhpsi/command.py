@@ -31,6 +31,19 @@ DEFAULT_TIMEOUT_S: Final = 120.0
 """Time limit of one scan (unit: s): clamd's own MaxScanTime. qmail-queue itself would wait 86,400 s (DEATH)."""
 
 
+SCANNER_DESCRIPTORS: Final = {
+    0: ("the client's connection to qmail-queue, read to its end", "the message, read-only"),
+    1: ("the reading end of the envelope's pipe", "a pipe of ours: the scanner's output"),
+    2: ("qmail-queue's standard error", "the same pipe"),
+    3: ("the message, open for writing", ""),
+}
+"""Descriptor -> what it is for a scanner under IndiMail, and here ("" = closed).
+
+Source: recorded calls (data/indimail/qhpsi: "dump single", "scanner writes fd 3", scanners.json "steal"); 0 is read in
+qmail-queue.c. A scanner that writes to 3 changes the mail; one that reads 1 eats the envelope (exit code 54).
+"""
+
+
 def name_for_child(path: Path, cwd: Path | None) -> str:
     """Return the name that a child in `cwd` finds the message by: relative where it can be, as qmail-queue gives it."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indimail_kit.cli import main
+from indimail_kit.control import open_rules, write_cdb
 
 SEED = "/usr/bin/clamdscan %s --quiet --no-summary"
 
@@ -57,6 +58,15 @@ def test_every_source_is_put_together_and_named(service: Path) -> None:
     assert (origins["QHPSI"], origins["REJECTVIRUS"]) == ("variables/QHPSI", "tcp.smtp rule 192.0.2. (line 1)")
     assert origins["QHPSIMAXSIZE"] == "unset by tcp.smtp rule 192.0.2. (line 1)"
     assert (origins["QUARANTINE"], origins["QHPSIRC"]) == ("control/quarantine", "environment")
+
+
+def test_rules_may_be_a_cdb(service: Path) -> None:
+    """What tcpserver reads is read too; a cdb has no line numbers."""
+    write_cdb(open_rules(service / "tcp.smtp"), service / "tcp.smtp.cdb")
+
+    result = explain("--json", "--rules", service / "tcp.smtp.cdb", "--ip", "192.0.2.5")
+
+    assert json.loads(result.stdout)["client"] == "192.0.2.5: rule 192.0.2., let in"
 
 
 def test_page_ends_with_the_warnings(service: Path) -> None:

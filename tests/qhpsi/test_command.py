@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from indimail_kit.qhpsi import ClamdDaemon
-from indimail_kit.qhpsi.command import CommandScanner, name_for_child
+from indimail_kit.qhpsi.command import SCANNER_DESCRIPTORS, CommandScanner, name_for_child
 from indimail_kit.qhpsi.config import QhpsiConfig
 from indimail_kit.qhpsi.scan_user import scan_user
 from indimail_kit.qhpsi.verdict import Verdict
@@ -186,6 +186,7 @@ def test_scanner_has_no_other_descriptor(message: Path) -> None:
     answer = CommandScanner(QhpsiConfig("sh -c 'ls /proc/self/fd'"), ENVIRON)(message)
 
     assert answer.raw.split() == [b"0", b"1", b"2", b"3"]
+    assert [number for number, (_, ours) in SCANNER_DESCRIPTORS.items() if ours] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, os.mkfifo], ids=["directory", "gone", "fifo"])
