@@ -23,6 +23,7 @@ from indimail_kit.cli.notebook import notebook
 from indimail_kit.cli.output import EXIT_FAILED, complain
 from indimail_kit.cli.qhpsi import qhpsi
 from indimail_kit.cli.qmail_queue import qmail_queue
+from indimail_kit.cli.queue import queue
 from indimail_kit.cli.scan import scan
 from indimail_kit.cli.service import service
 from indimail_kit.cli.tcprules import tcprules
@@ -58,5 +59,5 @@ def main() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-for _verb in (lab, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, service, tcprules, doctor, notebook):
+for _verb in (lab, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, queue, service, tcprules, doctor, notebook):
     main.add_command(_verb)

@@ -156,12 +156,19 @@ class QmailQueue:
             self._say(f"{self.program}: {text}")
         return OK
 
-    def queue(self, message: Iterable[bytes] | None = None, directory: Path | None = None) -> Queued:
+    def queue(
+        self,
+        message: Iterable[bytes] | None = None,
+        directory: Path | None = None,
+        *,
+        envelope: bytes | None = None,
+    ) -> Queued:
         """Queue the message as qmail-queue does.
 
         Args:
             message: The message; what `message_fd` gives by default.
             directory: The queue; the one that the environment names by default.
+            envelope: The envelope; what `envelope_fd` gives by default.
 
         Raises:
             QueueError: With qmail-queue's exit code.
@@ -172,7 +179,7 @@ class QmailQueue:
         invoked_from, ip = self._caller(uid)
         return enqueue(
             read_message(self.message_fd) if message is None else message,
-            lambda: read_envelope(self.envelope_fd),
+            (lambda: read_envelope(self.envelope_fd)) if envelope is None else envelope,
             layout=layout,
             environ=self.environ,
             qp=self.qp,
