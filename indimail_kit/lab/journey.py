@@ -115,6 +115,7 @@ class Arrival:
         stored: The beginning of the file.
         stored_bytes: Size of the file (unit: octets).
         is_unchanged: Whether the file ends with the whole mail as it was sent, its CR LF made LF.
+        added_bytes: Size of what stands before that in the file (unit: octets); 0 where the mail was changed.
         path: The file.
         folder: "Inbox" or the folder's name.
         recipient: Whose mailbox it is.
@@ -126,6 +127,7 @@ class Arrival:
     stored: bytes = field(repr=False)
     stored_bytes: int
     is_unchanged: bool
+    added_bytes: int
     path: str
     folder: str
     recipient: str
@@ -137,9 +139,11 @@ class Arrival:
     ) -> Arrival:
         """Compare what was sent with what was stored, and keep the beginning of both."""
         as_stored = sent.replace(b"\r\n", b"\n")
+        as_stored += b"\n" * (not as_stored.endswith(b"\n"))
+        is_unchanged = stored.endswith(as_stored)
         return cls(
             sent=sent[:MAX_KEPT_BYTES], sent_bytes=len(sent), stored=stored[:MAX_KEPT_BYTES], stored_bytes=len(stored),
-            is_unchanged=stored.endswith(as_stored if as_stored.endswith(b"\n") else as_stored + b"\n"),
+            is_unchanged=is_unchanged, added_bytes=len(stored) - len(as_stored) if is_unchanged else 0,
             path=path, folder=folder, recipient=recipient, rule=rule,
         )  # fmt: skip
 

@@ -213,9 +213,12 @@ class Lab:
     def describe(self) -> dict[str, Any]:
         """Return what a person needs to talk to it, see INTERFACE: `lab serve`."""
         mechanisms = self._running().service.mechanisms
-        address = (self.host, self.port)
         return describe(
-            address, users=self.users, mechanisms=mechanisms, scanner=self.scanner_name, places=self._running_places()
+            (self.host, self.port),
+            users=self.users,
+            mechanisms=mechanisms,
+            scanner=self.scanner_name,
+            places=self._running_places(),
         )
 
     def _running(self) -> Parts:
@@ -270,8 +273,8 @@ class Lab:
             LabError: The lab does not run.
             ValueError: An address or the subject holds a line end, or a character that no octets stand for.
         """
-        service = self._running().service
         with self._send_lock:
+            service = self._running().service
             address = (self.host, self.port)
             if reject_virus is not None:
                 self.set_variable("REJECTVIRUS", str(reject_virus))

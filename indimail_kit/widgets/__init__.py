@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from indimail_kit.widgets.auth_explorer import AuthExplorer as AuthExplorer
+    from indimail_kit.widgets.delivered import added_fields as added_fields
+    from indimail_kit.widgets.delivered import delivered_html as delivered_html
+    from indimail_kit.widgets.delivered_view import DeliveredView as DeliveredView
     from indimail_kit.widgets.eavesdropper import Eavesdropper as Eavesdropper
     from indimail_kit.widgets.journey_frame import journeys_frame as journeys_frame
     from indimail_kit.widgets.journey_view import JourneyView as JourneyView
@@ -32,11 +35,14 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "AuthExplorer": "auth_explorer",
+    "DeliveredView": "delivered_view",
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
     "PolicyExplorer": "policy_explorer",
     "ScanPanel": "scan_panel",
     "SmtpConsole": "smtp_console",
+    "added_fields": "delivered",
+    "delivered_html": "delivered",
     "journey_html": "markup",
     "journeys_frame": "journey_frame",
     "journeys_html": "markup",
@@ -50,11 +56,14 @@ _HOMES: Final = {
 
 __all__ = [
     "AuthExplorer",
+    "DeliveredView",
     "Eavesdropper",
     "JourneyView",
     "PolicyExplorer",
     "ScanPanel",
     "SmtpConsole",
+    "added_fields",
+    "delivered_html",
     "journey_html",
     "journeys_frame",
     "journeys_html",
