@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit.errors import LabError, MissingPartError
+from indimail_kit.lab.scanners import open_to_scanner
 from indimail_kit.qhpsi.clamd_daemon import ClamdDaemon
 from indimail_kit.qhpsi.signatures import eicar
 from indimail_kit.visible import visible
@@ -124,6 +125,7 @@ def stream_fail_open(lab: Lab) -> FailOpen:
     mail = mail_with_late_virus()
     before = lab.variable("QHPSI")
     with ClamdDaemon(options={"StreamMaxLength": str(STREAM_LIMIT_BYTES)}) as clamd:
+        open_to_scanner(clamd.config_path, clamd.socket_path)
         asked = []
         try:
             for way in ("--stream", "--fdpass"):

@@ -69,7 +69,7 @@ class LabScanner:
             return
         clamd = self._start_supervised(self.services) if self.services is not None else self._start_daemon()
         whose = "the lab's own clamd, " + ("supervised, " if self.services is not None else "") + "teaching signatures"
-        _open_to_scanner(clamd.config_path, clamd.socket_path)
+        open_to_scanner(clamd.config_path, clamd.socket_path)
         self.name = f"{clamd.client.version().partition('/')[0]} ({whose})"
         self.qhpsi = f"/usr/bin/clamdscan -c {clamd.config_path} --fdpass --quiet --no-summary %s"
         if self.kind == "clamd":
@@ -127,7 +127,7 @@ class LabScanner:
         return qhpsi.command(config, environ, cwd=layout.directory, home=layout.directory.parents[1])
 
 
-def _open_to_scanner(config_path: Path, socket_path: Path) -> None:
+def open_to_scanner(config_path: Path, socket_path: Path) -> None:
     """As root: let clamdscan, which runs as the scanner's user, reach a clamd of ours.
 
     clamd itself stays as it is: with another User it would lose the death signal that ends it with the lab.
