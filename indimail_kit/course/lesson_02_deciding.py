@@ -50,7 +50,7 @@ def _draw_ends(rng: random.Random) -> Drawn:
     for letter, setting in zip(LETTERS, rng.sample(SETTINGS, len(LETTERS)), strict=True):
         variables, size, scanner_rc = setting.make(rng)
         told = " ".join(f'{name}="{value}"' for name, value in variables.items())
-        given[letter] = f"{told}  {size} octets, exit code of the scanner: {scanner_rc}"
+        given[letter] = f"{told}  {size} octets, scanner ends with {scanner_rc}"
         right[letter] = _end(variables, size, scanner_rc)
         traps |= {f"{letter} {end}": setting.traps.get(end, setting.look) for end in ENDS if end != right[letter]}
     return Drawn(given={"QHPSI": SEED_QHPSI, **given, "ends": _listed(ENDS)}, right=right, traps=traps)

@@ -48,7 +48,7 @@ def _life(rng: random.Random, start_ns: int, number: int, qp: int) -> list[tuple
     user, delivery = draw_user(rng), rng.randrange(1, 90)
     steps = (
         (0, f"new msg {number}"),
-        (6, f"info msg {number}: bytes {rng.randrange(800, 9_000)} from {draw_user(rng)} qp {qp} uid 555"),
+        (6, f"info msg {number}: bytes {rng.randrange(300, 1_000)} from {draw_user(rng)} qp {qp} uid 89"),
         (400, f"starting delivery {delivery}: msg {number} to local {user}"),
         (91_000, f"delivery {delivery}: success: did_1+0+0/"),
         (130_000, f"end msg {number}"),
@@ -59,7 +59,7 @@ def _life(rng: random.Random, start_ns: int, number: int, qp: int) -> list[tuple
 def _draw_scans(rng: random.Random) -> Drawn:
     number, mess = draw_mess(rng)
     other = number + rng.randrange(1, 60)
-    first, second, third = rng.sample(range(3_000, 32_000), 3)
+    first, second, third = rng.sample(range(2_000, 10_000), 3)
     start_ns = rng.randrange(1_268_000_000, 1_290_000_000) * _NS + rng.randrange(_NS)
     times_ns = [
         start_ns,
@@ -70,8 +70,7 @@ def _draw_scans(rng: random.Random) -> Drawn:
     found = rng.randrange(3)
     path = f"/var/indimail/queue/queue2/{mess}"
     scans = [
-        _line(when_ns, f"{path}: {'Eicar-Test-Signature FOUND' if at == found else 'OK'}")
-        for at, when_ns in enumerate(times_ns)
+        _line(when_ns, f"{path}: {'Eicar-Test FOUND' if at == found else 'OK'}") for at, when_ns in enumerate(times_ns)
     ]
     lines = _life(rng, start_ns + 8 * _NS, other, third)
     for when_ns, owner in zip(times_ns, owners, strict=True):

@@ -40,7 +40,7 @@ NETWORKS: Final = ("192.0.2.", "198.51.100.", "203.0.113.")
 
 def draw_mess(rng: random.Random) -> tuple[int, str]:
     """Return a message number and the name of its mess file, as qmail-queue gives it."""
-    number = rng.randrange(100_000, 2_000_000)
+    number = rng.randrange(100_000, 999_000)
     return number, f"mess/{number % SPLIT}/{number}"
 
 
