@@ -285,6 +285,8 @@ class Follower:
                 facts=(("file", where),),
                 raw=self._mail(event),
             )
+        elif event.outcome == "success" and event.path is None:
+            self._not_stored(event, facts)
         elif event.outcome == "success":
             folder = event.folder or "Inbox"
             arrival = self._arrival(event)
@@ -317,6 +319,21 @@ class Follower:
             )
             self._set("inbox", StationState.WAITING, summary="later")
             self._finish()
+
+    def _not_stored(self, event: SendEvent, facts: tuple[tuple[str, str], ...]) -> None:
+        """A filter forwarded the mail or threw it away: the delivery is a success, and no mailbox has it."""
+        forward_to = event.rule.forward_to.lstrip("&") if event.rule is not None else ""
+        self._journey = replace(self._journey, delivered_to=f"forwarded to {forward_to}" if forward_to else "nowhere")
+        self._set(
+            "send",
+            StationState.DONE,
+            summary=event.report.rstrip("/"),
+            sentence="qmail-lspawn did as a filter says.",
+            facts=facts,
+        )
+        what = f"A filter forwarded it to {forward_to}" if forward_to else "A filter threw it away (/NoDeliver)"
+        sentence = f"{what}; no folder of {event.recipient} has it."
+        self._set("inbox", StationState.SKIPPED, summary="forwarded" if forward_to else "gone", sentence=sentence)
 
     def _mail(self, event: SendEvent) -> tuple[RawBlock, ...]:
         if event.path is None:

@@ -34,8 +34,10 @@ from indimail_kit.logs.log import Log, read
 from indimail_kit.mailqueue.enqueue import SAFE, SyncPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
+    from indimail_kit.lab.filters import LabFilters
     from indimail_kit.lab.journey import Journey, Station
     from indimail_kit.lab.lying_clamd import Lie
     from indimail_kit.lab.services import Services
@@ -336,26 +338,28 @@ class Lab:
         """Return what a variable of the SMTP service (envdir) is set to; None for one that is not."""
         return read_envdir(self._running_places().variables).environment.get(name)
 
+    @property
+    def filters(self) -> LabFilters:
+        """Return the users' vfilter rules, which `LabFilters.vcfilter` changes."""
+        return self._running().filters
+
     def svc(self, options: str, *names: str) -> None:
         """Do ``svc OPTIONS /service/NAME…``; "qmail-smtpd.25" obeys -d and -u, the others are `services`.
 
         Raises:
             LabError: There is no such service here.
         """
-        server = self._running().server
         for name in names:
-            server.obey(options) if name == SMTPD else self.services.svc(options, name)
+            self._running().server.obey(options) if name == SMTPD else self.services.svc(options, name)
 
-    @contextlib.contextmanager
-    def asking(self, scanner: Scanner) -> Iterator[None]:
+    def asking(self, scanner: Scanner) -> AbstractContextManager[None]:
         """Ask another scanner for a while, as long as QHPSI is the lab's own.
 
         Raises:
             LabError: The lab does not run, or it runs a command for each mail.
         """
         self._running()
-        with self._scanner.asking(scanner):
-            yield
+        return self._scanner.asking(scanner)
 
     def stop_scanner(self) -> None:
         """Stop the scanner, as if clamd had died."""
@@ -366,16 +370,14 @@ class Lab:
         self._scanner.start()
         self.set_variable("QHPSI", self._scanner.qhpsi)
 
-    @contextlib.contextmanager
-    def scanner_trouble(self, kind: TroubleKind, *, lie: Lie | None = None) -> Iterator[Trouble]:
+    def scanner_trouble(self, kind: TroubleKind, *, lie: Lie | None = None) -> AbstractContextManager[Trouble]:
         """Bring the scanner into trouble for a while: stopped, killed, frozen, beyond its limits, lying.
 
         Raises:
             LabError: The lab does not run, there is no such kind, or it needs `Lab(scanner="clamd")`.
         """
         self._running()
-        with in_trouble(self._scanner, kind, lie=lie) as trouble:
-            yield trouble
+        return in_trouble(self._scanner, kind, lie=lie)
 
     def clamd_log(self) -> Log:
         """Return the log of the lab's own clamd; its times, which are local ones, are read as such.

@@ -22,7 +22,8 @@ from indimail_kit.delivery.bounce import BounceSettings
 from indimail_kit.delivery.local import LocalDelivery
 from indimail_kit.delivery.maildir import create_maildir
 from indimail_kit.delivery.send import QmailSend, SendEvent
-from indimail_kit.delivery.vfilter import PREFILT, parse_command
+from indimail_kit.delivery.vfilter import PREFILT
+from indimail_kit.lab.filters import LabFilters
 from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, HOST, USERS, Places
 from indimail_kit.lab.scanners import LabScanner
 from indimail_kit.lab.server import SmtpServer
@@ -80,6 +81,7 @@ class Parts:
     service: LabService
     server: SmtpServer
     sender: QmailSend
+    filters: LabFilters
 
 
 def start_parts(
@@ -106,7 +108,7 @@ def start_parts(
     logs = [LogWriter(directory) for directory in (places.send_log, places.smtpd_log)]
     for log in logs:
         stack.callback(log.close)
-    sender = _make_sender(places, layouts, settings, logs[0], on_send)
+    sender, filters = _make_sender(places, layouts, settings, logs[0], on_send)
     sender.start()
     stack.callback(sender.stop)
     service = LabService(
@@ -134,7 +136,7 @@ def start_parts(
     server = SmtpServer(service, port=settings.port)
     server.start()
     stack.callback(server.stop)
-    return Parts(places, accounts, service, server, sender)
+    return Parts(places, accounts, service, server, sender, filters)
 
 
 def _make_places(settings: Settings, stack: ExitStack) -> Places:
@@ -181,16 +183,13 @@ def _make_sender(
     settings: Settings,
     log: LogWriter,
     on_send: Callable[[SendEvent], None],
-) -> QmailSend:
-    """Return the played qmail-send with the lab's users and the seed's filter."""
-    rule = parse_command(f"{VIRUS_FILTER} {PREFILT}{DOMAIN}").rule
-    local = LocalDelivery(
-        locals=(DOMAIN,),
-        users={f"{user}@{DOMAIN}": create_maildir(places.maildir(f"{user}@{DOMAIN}")) for user in USERS},
-        filters={f"{PREFILT}{DOMAIN}": (rule,)} if rule is not None else {},
-        host=HOST,
-    )
-    return QmailSend(
+) -> tuple[QmailSend, LabFilters]:
+    """Return the played qmail-send with the lab's users, and their rules: the seed's filter."""
+    users = {f"{user}@{DOMAIN}": create_maildir(places.maildir(f"{user}@{DOMAIN}")) for user in USERS}
+    filters = LabFilters({}, users)
+    filters.vcfilter(f"{VIRUS_FILTER} {PREFILT}{DOMAIN}")
+    local = LocalDelivery(locals=(DOMAIN,), users=users, filters=filters.rules, host=HOST)
+    sender = QmailSend(
         layouts,
         local=local,
         log=log,
@@ -200,3 +199,4 @@ def _make_sender(
         bounce=BounceSettings(HOST, double_bounce_to=f"postmaster@{DOMAIN}"),
         sync=settings.sync,
     )
+    return sender, filters

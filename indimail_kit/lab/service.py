@@ -29,6 +29,7 @@ from indimail_kit.envelope import Envelope
 from indimail_kit.errors import KitError, QueueError
 from indimail_kit.lab.session import Applied, SessionRecord, SmtpdLimits, Transaction
 from indimail_kit.lab.smtpd_log import SmtpdLog
+from indimail_kit.mailqueue.controls import read_settings
 from indimail_kit.mailqueue.enqueue import Queued, Step, SyncPolicy, enqueue
 from indimail_kit.mailqueue.multi import choose_queue
 from indimail_kit.mailqueue.snapshot import read_message
@@ -296,6 +297,7 @@ class LabService:
             clock=self._clock,
             scan=scan if scanner is not None else None,
             sync=self.sync,
+            settings=read_settings({"CONTROLDIR": str(self._directory / "control"), **environ}),
             on_step=on_step,
         )
 

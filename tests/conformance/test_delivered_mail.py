@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indimail_kit.delivery import LocalDelivery, QmailSend, create_maildir, parse_command
+from indimail_kit.delivery import Delivery, LocalDelivery, QmailSend, Report, create_maildir, parse_command
 from indimail_kit.envelope import Envelope
 from indimail_kit.logs.writer import LogWriter
 from indimail_kit.mailqueue.enqueue import enqueue
@@ -92,3 +92,37 @@ def test_seed_filter_changes_the_place_and_not_the_mail(
 
     (mail,) = (folder / "new").iterdir()
     assert mail.read_bytes() == recorded("delivered", delivered)
+
+
+@pytest.mark.parametrize(("message", "sent", "qp", "unix_s", "header"), [
+    pytest.param("clean.eml", "remote-1.eml", 5726, 1795357219, b"X-QHPSI: clean\n", id="clean"),
+    pytest.param("eicar-base64.eml", "remote-2.eml", 5734, 1795357220, b"X-QHPSI: Virus found\n", id="virus"),
+])  # fmt: skip
+def test_mail_for_another_host_has_the_header_on_top(
+    tmp_path: Path, message: str, sent: str, qp: int, unix_s: int, header: bytes
+) -> None:
+    """To a remote host the e record's lines come first; the recording's first line and last dot are SMTP's."""
+    layout = create_queue(tmp_path / "queue1", split=3)
+    enqueue(
+        recorded("messages", message),
+        Envelope(b"ann@local.test", (b"far1@remote.test",)),
+        layout=layout, environ={"QQEH": "X-From-QQEH: yes\n"}, qp=qp, uid=0, host="vm",
+        clock=lambda: unix_s * 10**9,
+        scan=lambda _path, *, message_bytes: Scanned(header),  # noqa: ARG005 - the queue names the argument
+        sync=INDIMAIL,
+    )  # fmt: skip
+    outgoing: list[bytes] = []
+
+    def remote(delivery: Delivery) -> Report:
+        outgoing.append(delivery.header + delivery.mess_path.read_bytes())
+        return Report("success", b"sent\n")
+
+    local = LocalDelivery(locals={"local.test"}, users={}, host="vm")
+    with LogWriter(tmp_path / "log") as log:
+        send = QmailSend((layout,), local=local, remote=remote, log=log, sync=INDIMAIL)
+        send.run_once()
+        send.stop()
+
+    first, _, rest = recorded("delivered", sent).replace(b"\r\n", b"\n").partition(b"\n")
+    assert first == b"X-Sink-Rcpt: far1@remote.test"
+    assert outgoing == [rest.removesuffix(b".\n")]
