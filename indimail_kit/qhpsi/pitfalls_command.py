@@ -24,8 +24,11 @@ _SHELL: Final = ";|&<>`"
 _TYPOGRAPHIC: Final = "\u2018\u2019\u201c\u201d"
 """Quotes of word processors and web pages, the seed text's own among them."""
 
-_STREAMING: Final = ("--stream", "-")
-"""Arguments that make clamdscan send the message instead of its name."""
+_STREAMING: Final = {
+    "--stream": "Use --fdpass instead.",
+    "-": "That is so where clamd is asked over TCP; over its LocalSocket the descriptor is passed, and all is scanned.",
+}
+"""Arguments that make clamdscan send the message instead of its name -> what to say of it. Source: ClamAV 1.4.6."""
 
 
 def _is_command(scene: Scene) -> bool:
@@ -122,7 +125,7 @@ def _stream(scene: Scene) -> str:
         return ""
     return (
         f"clamdscan {streaming[0]}: what lies beyond clamd's StreamMaxLength is cut off and never looked at, and the "
-        "mail is called clean all the same. Use --fdpass instead."
+        f"mail is called clean all the same. {_STREAMING[streaming[0]]}"
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from indimail_kit.qhpsi import ClamdDaemon, CommandScanner, QhpsiConfig, eicar
 from indimail_kit.qhpsi.explanation import explain
 from indimail_kit.qhpsi.pitfalls import POLICY_RULES, Danger, scene_of
 from indimail_kit.qhpsi.pitfalls_command import COMMAND_RULES, NOT_LOOKED_RULES
@@ -65,6 +67,13 @@ CASES = {
     "plugin-place": ({"QHPSI": "plugin: a.so"}, {"QHPSI": "/bin/a.so"}),
 }
 """Key -> an environment with the pitfall, and one that comes as near as can be without it."""
+
+
+@pytest.fixture(scope="module")
+def small_stream_clamd() -> Iterator[ClamdDaemon]:
+    """A real clamd that takes streams of at most 100 KB."""
+    with ClamdDaemon(options={"StreamMaxLength": "100K"}) as daemon:
+        yield daemon
 
 
 def keys(environ: dict[str, str]) -> list[str]:
@@ -130,6 +139,23 @@ def test_worst_comes_first() -> None:
 def test_text_fits_the_case(environ: dict[str, str], key: str, part: str) -> None:
     """The warning says what happens in this environment."""
     assert part in next(pitfall for pitfall in explain(environ).warnings if pitfall.key == key).text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "scanner_rc", "is_warned"),
+    [("--stream %s", 0, True), ("--stream -", 0, True), ("--fdpass %s", 1, False), ("--fdpass -", 1, True)],
+)
+def test_clamdscan_is_as_the_warning_says(
+    small_stream_clamd: ClamdDaemon, tmp_path: Path, arguments: str, scanner_rc: int, is_warned: bool
+) -> None:
+    """A virus behind StreamMaxLength: the real clamdscan calls it clean with --stream, and finds it with --fdpass."""
+    (tmp_path / "m").write_bytes(b"Subject: x\n\n" + b"B" * 300_000 + b"\n" + eicar() + b"\n")
+    command = f"clamdscan -c {small_stream_clamd.config_path} --quiet {arguments}"
+
+    answer = CommandScanner(QhpsiConfig(command), {"PATH": "/usr/bin:/bin"}, run_as=None)(tmp_path / "m")
+
+    assert answer.scanner_rc == scanner_rc
+    assert ("stream-limit" in keys({"QHPSI": command})) is is_warned
 
 
 # ---- with a look at the files ----
