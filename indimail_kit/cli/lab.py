@@ -118,10 +118,15 @@ def _print_journeys(journeys: list[Journey]) -> None:
     "--port", type=click.IntRange(0, 65535), default=0, show_default="any free one", help="Port on 127.0.0.1."
 )
 @click.option(
+    "--supervised", is_flag=True, help="clamd and freshclam as services of daemontools: svc and svstat work on them."
+)
+@click.option(
     "--reject-virus", type=click.Choice(["0", "1", "2"]), default="0", show_default=True, help="The lab's REJECTVIRUS."
 )
 @json_option
-def serve(keep: Path | None, seed: int | None, scanner: Any, port: int, reject_virus: str, as_json: bool) -> None:
+def serve(
+    keep: Path | None, seed: int | None, scanner: Any, port: int, supervised: bool, reject_virus: str, as_json: bool
+) -> None:
     """Keep the lab up and say how to talk to it; Ctrl-C ends it."""
     from indimail_kit.lab import Lab
 
@@ -130,7 +135,7 @@ def serve(keep: Path | None, seed: int | None, scanner: Any, port: int, reject_v
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    with Lab(directory=keep, seed=seed, scanner=scanner, port=port) as server:
+    with Lab(directory=keep, seed=seed, scanner=scanner, port=port, supervised=supervised) as server:
         server.set_variable("REJECTVIRUS", reject_virus)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, on_signal)

@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from indimail_kit.errors import MissingPartError
+from indimail_kit.lab.service_files import find_programs
 from indimail_kit.qhpsi.clamd_conf import find_clamd
 
 if TYPE_CHECKING:
@@ -101,7 +103,8 @@ def examine(environ: Mapping[str, str] | None = None) -> Report:
     environ = os.environ if environ is None else environ
     packages = {name: _package(name, purpose) for name, purpose in _PACKAGES.items()}
     clamd = _clamd()
-    checks = (_python(), *packages.values(), clamd, _clamdscan(), _queue(environ), _temporary(environ), _rights())
+    programs = (clamd, _clamdscan(), _daemontools())
+    checks = (_python(), *packages.values(), *programs, _queue(environ), _temporary(environ), _rights())
     needed = [
         check
         for name, check in packages.items()
@@ -154,6 +157,15 @@ def _clamdscan() -> Check:
             "clamdscan", "warn", "not installed; --scanner command cannot be used", "apt-get install clamdscan"
         )
     return Check("clamdscan", "ok", path)
+
+
+def _daemontools() -> Check:
+    try:
+        programs = find_programs()
+    except MissingPartError as error:
+        return Check("services", "warn", f"{error.part} missing; clamd cannot be supervised", error.remedy)
+    left_out = "" if programs.freshclam is not None else ", no freshclam"
+    return Check("services", "ok", f"supervise at {programs.supervise}{left_out}")
 
 
 def _queue(environ: Mapping[str, str]) -> Check:

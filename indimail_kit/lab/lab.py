@@ -187,11 +187,7 @@ class Lab:
 
     @property
     def services(self) -> Services:
-        """Return clamd and freshclam under supervise; `directory`/service has links to them.
-
-        Raises:
-            LabError: The lab was not made with supervised=True.
-        """
+        """Return clamd and freshclam under supervise, linked in `directory`/service; LabError without any."""
         if self._scanner.services is None:
             raise LabError("no supervised services here; make the lab with Lab(scanner='clamd', supervised=True)")
         return self._scanner.services
@@ -221,6 +217,7 @@ class Lab:
             mechanisms=mechanisms,
             scanner=self.scanner_name,
             places=self._running_places(),
+            services=self._scanner.services.names if self._scanner.services is not None else (),
         )
 
     def _running(self) -> Parts:

@@ -10,9 +10,16 @@ from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, Places
 
 
 def describe(
-    address: tuple[str, int], *, users: Sequence[str], mechanisms: Sequence[str], scanner: str, places: Places
+    address: tuple[str, int],
+    *,
+    users: Sequence[str],
+    mechanisms: Sequence[str],
+    scanner: str,
+    places: Places,
+    services: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what a person needs to talk to a lab, see INTERFACE: `lab serve`."""
+    supervised = [quote(str(places.services / name)) for name in services]
     host, port = address
     ann, bob = f"ann@{DOMAIN}", f"bob@{DOMAIN}"
     swaks = f"swaks --server {host}:{port} --from {ann} --to {bob}"
@@ -31,6 +38,7 @@ def describe(
             f"{swaks} --auth CRAM-MD5 --auth-user {ann} --auth-password {DEMO_PASSWORD}",
             f"{curl} --upload-file MAIL",
             f"tail -f {quote(str(places.send_log))}/current",
+            *([f"svstat {' '.join(supervised)}", f"svc -d {supervised[0]}"] if supervised else []),
         ],
     }
 

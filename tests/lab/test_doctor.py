@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from indimail_kit.errors import MissingPartError
 from indimail_kit.lab import doctor
 
 
@@ -42,6 +43,14 @@ def test_missing_clamd_is_said_with_a_remedy(monkeypatch: pytest.MonkeyPatch) ->
     check = finding(report, "clamd")
     assert (check.state, check.remedy) == ("warn", "apt-get install clamav-daemon clamdscan")
     assert report.lessons[0].finding == "the embedded scanner takes clamd's place"
+
+
+def test_missing_daemontools_is_said_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without supervise the lab works, but not with services."""
+    assert finding(doctor.examine({}), "services").state == "ok"
+    monkeypatch.setattr(doctor, "find_programs", lambda: (_ for _ in ()).throw(MissingPartError("x", "Install x.")))
+    check = finding(doctor.examine({}), "services")
+    assert (check.state, check.remedy) == ("warn", "Install x.")
 
 
 def test_missing_package_makes_the_lesson_unready(monkeypatch: pytest.MonkeyPatch) -> None:
