@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indimail_kit.control.rule_keys import candidate_keys
-from indimail_kit.control.tcprules import DEFAULT_MATCH, Change, parse_rules
+from indimail_kit.control.rule_keys import MAX_CLIENT_BYTES, candidate_keys
+from indimail_kit.control.tcprules import DEFAULT_MATCH, MAX_RULES_BYTES, Change, parse_rules
 from indimail_kit.errors import RulesError
 
 DATA = Path(__file__).parent.parent / "data" / "indimail" / "tcprules"
@@ -347,3 +347,40 @@ def test_what_a_rule_sets_is_what_the_client_gets(environment: dict[str, str]) -
     """Any names and values without a double quote come through, commas and blanks included."""
     text = ":allow" + "".join(f',{name}="{value}"' for name, value in environment.items())
     assert parse_rules(text).find("192.0.2.1").environment == environment
+
+
+@pytest.mark.parametrize("who", ["ip", "info", "host"])
+def test_client_that_is_too_long_is_refused(who: str) -> None:
+    """At the limit an address, info or host is looked up, above it refused: each dot would be one more look-up."""
+    client = {"ip": "192.0.2.1"}
+    assert parse_rules(":deny").find(**client | {who: "." * MAX_CLIENT_BYTES}).action == "deny"
+    with pytest.raises(RulesError, match=f"at most {MAX_CLIENT_BYTES} octets"):
+        parse_rules(":deny").find(**client | {who: "." * (MAX_CLIENT_BYTES + 1)})
+
+
+def test_text_that_is_too_long_is_refused() -> None:
+    """At the limit a text is read, above it refused."""
+    assert parse_rules(b"#" * MAX_RULES_BYTES).records == ()
+    with pytest.raises(RulesError, match=f"a text of at most {MAX_RULES_BYTES}"):
+        parse_rules(b"#" * (MAX_RULES_BYTES + 1))
+
+
+def test_ranges_that_would_fill_the_memory_are_refused() -> None:
+    """A line of two million octets is not stored 256 times."""
+    with pytest.raises(RulesError, match="whose cdb has at most") as caught:
+        parse_rules(b"# rules\n0-255." + b"a" * 2_000_000 + b":deny")
+    assert caught.value.line_number == 2
+
+
+def test_repr_of_rules_and_matches_shows_no_value() -> None:
+    """A password in a rule is in no repr."""
+    rules = parse_rules(':allow,DB_PASS="tanstaaftanstaaf"')
+    assert "tanstaaf" not in repr(rules) + repr(rules.find("192.0.2.1"))
+
+
+def test_typographic_quote_is_named() -> None:
+    """The rule pasted from a web page is refused with the reason, not with a missing comma; no value is quoted."""
+    with pytest.raises(RulesError, match=r"typographic.*0xe2") as caught:
+        parse_rules(":allow,QHPSI=\u2019/usr/bin/clamdscan %s\u2019\n")
+    assert (caught.value.exit_code, caught.value.line_number) == (100, 1)
+    assert "clamdscan" not in str(caught.value)
