@@ -188,9 +188,7 @@ class Lab:
     @property
     def services(self) -> Services:
         """Return clamd and freshclam under supervise, linked in `directory`/service; LabError without any."""
-        if self._scanner.services is None:
-            raise LabError("no supervised services here; make the lab with Lab(scanner='clamd', supervised=True)")
-        return self._scanner.services
+        return self._scanner.require_services()
 
     @property
     def qhpsi(self) -> str:
@@ -210,11 +208,10 @@ class Lab:
 
     def describe(self) -> dict[str, Any]:
         """Return what a person needs to talk to it, see INTERFACE: `lab serve`."""
-        mechanisms = self._running().service.mechanisms
         return describe(
             (self.host, self.port),
             users=self.users,
-            mechanisms=mechanisms,
+            mechanisms=self._running().service.mechanisms,
             scanner=self.scanner_name,
             places=self._running_places(),
             services=self._scanner.services.names if self._scanner.services is not None else (),

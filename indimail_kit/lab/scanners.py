@@ -88,6 +88,16 @@ class LabScanner:
         services.up("clamd")
         return services
 
+    def require_services(self) -> Services:
+        """Return the services.
+
+        Raises:
+            LabError: There are none.
+        """
+        if self.services is None:
+            raise LabError("no supervised services here; make the lab with Lab(scanner='clamd', supervised=True)")
+        return self.services
+
     def close(self) -> None:
         """Stop it, and what watches over it."""
         if self.services is not None:
