@@ -57,7 +57,7 @@ class Question:
         has_changed: The message changed while it was sent.
         is_answered: It has its answer.
         is_lost: It ended with its session, by no fault of its own; asked again, it may end well.
-        is_second_try: It was lost before.
+        tries: How often it was asked, this time included.
     """
 
     path: MessagePath
@@ -68,7 +68,7 @@ class Question:
     has_changed: bool = False
     is_answered: bool = False
     is_lost: bool = False
-    is_second_try: bool = False
+    tries: int = 1
 
 
 class Channel:

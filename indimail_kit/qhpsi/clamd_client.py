@@ -170,7 +170,7 @@ class ClamdClient:
         """Return a connection that is kept, with several scans in flight (IDSESSION).
 
         Args:
-            in_flight: How many scans are open at once at most.
+            in_flight: How many scans are open at once at most; over TCP always 1.
         """
         return ClamdSession(self._pool(connections=1, in_flight=in_flight))
 
@@ -178,7 +178,7 @@ class ClamdClient:
         """Scan files as fast as clamd can, and yield each with its answer as soon as it has one.
 
         The order is clamd's: a large file holds nobody up. `ScannedFile.number` is the position among `paths`,
-        which are taken only as they are needed. A scan whose session was ended by another one is asked once more.
+        which are taken only as they are needed. A scan whose session ended under it is asked again, twice at most.
 
         Args:
             paths: The messages.

@@ -32,6 +32,10 @@ SESSION_IN_FLIGHT: Final = 8
 POOL_IN_FLIGHT: Final = 2
 """Scans a connection of a pool has open at once: one that is worked on, one that waits for the thread."""
 
+TRIES: Final = 3
+"""How often a scan is asked at most whose session ends under it. Twice is too few: a connection that is opened right
+after clamd refused a long stream is sometimes closed by mistake (about once in a hundred, ClamAV 1.4.6)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
@@ -53,7 +57,7 @@ class Pool:
 
     Attributes:
         channels: The sessions; each is opened when it is first needed.
-        in_flight: How many scans a session has open at most.
+        in_flight: How many scans a session has open at most; over TCP 1.
     """
 
     def __init__(
@@ -70,7 +74,9 @@ class Pool:
 
         if connections < 1 or in_flight < 1:
             raise ValueError("at least one connection and one scan in flight")
-        self.in_flight = in_flight
+        # One stream over StreamMaxLength ends the session for all that is in flight in it, and ClamAV 1.4.6 then
+        # sometimes closes a connection that is none of it. So streams go one after the other.
+        self.in_flight = in_flight if address.passes_descriptors else 1
         self._clock_ns = clock_ns
         self._selector = selectors.DefaultSelector()
         self._check_ns = 0
@@ -104,6 +110,9 @@ class Pool:
         work = _Work(paths)
         self._fill(work)
         while work.is_open:
+            if not work.open_count:
+                # Another thread of this session had all of it in flight when we last looked.
+                self._fill(work)
             if not work.finished:
                 self.wait()
             ready = work.collect()
@@ -114,7 +123,7 @@ class Pool:
     def _fill(self, work: _Work) -> None:
         """Give the sessions something to do."""
         if work.lost:
-            # Asked once more, each alone in its session, so that nobody else's fault can end it again.
+            # Asked again, each alone in its session, so that nobody else's fault can end it again.
             for channel in self.channels:
                 if work.lost and not channel.open_count:
                     work.alone[channel] = work.ask_again()
@@ -168,15 +177,15 @@ class _Work:
         """Return a fresh question for one that was lost."""
         lost = self.lost.popleft()
         self.open_count += 1
-        return Question(lost.path, self.finished, lost.number, is_second_try=True)
+        return Question(lost.path, self.finished, lost.number, tries=lost.tries + 1)
 
     def collect(self) -> list[ScannedFile]:
-        """Return what is finished, but keep what was lost for the first time."""
+        """Return what is finished, but keep what was lost and may be asked again."""
         ready = []
         while self.finished:
             question, answer = self.finished.popleft()
             self.open_count -= 1
-            if question.is_lost and not question.is_second_try:
+            if question.is_lost and question.tries < TRIES:
                 self.lost.append(question)
             else:
                 ready.append(ScannedFile(question.number, question.path, answer))
@@ -190,7 +199,7 @@ class ClamdSession:
     30 seconds. Threads that share a session take turns at it; `ClamdClient` serves them better.
 
     Attributes:
-        in_flight: Scans that are open at once at most.
+        in_flight: Scans that are open at once at most; over TCP 1.
 
     Example::
 

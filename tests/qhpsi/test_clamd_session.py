@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +15,6 @@ from indimail_kit.qhpsi import ClamdClient, ClamdDaemon, ScannedFile, clamd
 from indimail_kit.qhpsi.verdict import ScanAnswer, Verdict
 
 MANY = 120
-
-
-def free_port() -> int:
-    """Return a TCP port of loopback that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +33,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, str]:
 @pytest.fixture(scope="module")
 def signing_clamd(signed: dict[Path, str]) -> Iterator[tuple[ClamdDaemon, ClamdClient]]:
     """A clamd that knows these signatures, and its client over TCP."""
-    port = free_port()
-    with ClamdDaemon(options={"TCPSocket": str(port), "TCPAddr": "127.0.0.1", "StreamMaxLength": "200K"}) as daemon:
+    with ClamdDaemon(options={"StreamMaxLength": "200K"}, has_tcp=True) as daemon:
         daemon.stop()
         lines = [
             f"{hashlib.md5(octets).hexdigest()}:{len(octets)}:{name.removesuffix('.UNOFFICIAL')}\n"  # noqa: S324 - clamd's form
@@ -50,7 +42,8 @@ def signing_clamd(signed: dict[Path, str]) -> Iterator[tuple[ClamdDaemon, ClamdC
         ]
         (daemon.directory / "db" / "numbers.hdb").write_text("".join(lines))
         daemon.start()
-        yield daemon, clamd(("127.0.0.1", port))
+        assert daemon.tcp_port is not None
+        yield daemon, clamd(("127.0.0.1", daemon.tcp_port))
 
 
 def found(answers: Iterator[ScannedFile]) -> dict[int, tuple[Verdict, str]]:
@@ -147,7 +140,7 @@ def test_bad_paths_do_not_disturb_the_others(
 def test_stream_over_the_limit_costs_its_neighbours_nothing(
     signing_clamd: tuple[ClamdDaemon, ClamdClient], signed: dict[Path, str], tmp_path: Path
 ) -> None:
-    """Clamd ends a whole session for one stream over StreamMaxLength; the others in it are asked once more."""
+    """Clamd ends a whole session for one stream over StreamMaxLength; so a stream has its session for itself."""
     large = tmp_path / "large"
     large.write_bytes(b"x" * 300_000)
     paths = [other for path in list(signed)[:20] for other in (path, large)]
