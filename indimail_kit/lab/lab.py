@@ -209,13 +209,10 @@ class Lab:
     def describe(self) -> dict[str, Any]:
         """Return what a person needs to talk to it, see INTERFACE: `lab serve`."""
         return describe(
-            (self.host, self.port),
-            users=self.users,
-            mechanisms=self._running().service.mechanisms,
-            scanner=self.scanner_name,
-            places=self._running_places(),
+            (self.host, self.port), users=self.users, mechanisms=self._running().service.mechanisms,
+            scanner=self.scanner_name, places=self._running_places(),
             services=self._scanner.services.names if self._scanner.services is not None else (),
-        )
+        )  # fmt: skip
 
     def _running(self) -> Parts:
         if self._parts is None:

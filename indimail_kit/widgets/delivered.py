@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import Final
 
 from indimail_kit.delivery.vfilter import COMPARISION_NAMES, FilterRule, VcfilterCommand, format_command
 from indimail_kit.lab.journey import Arrival, Journey, RawBlock
 from indimail_kit.lab.shown import as_text
 from indimail_kit.widgets.auth_markup import heading_html, standalone
-from indimail_kit.widgets.html import EMPTY, Html, tag
+from indimail_kit.widgets.html import Html, tag
 from indimail_kit.widgets.markup import facts_html, raw_html
 
 TITLE: Final = "What was sent, what arrived"
@@ -136,6 +137,12 @@ def rule_command(rule: FilterRule | None) -> str:
     return "" if rule is None else format_command(VcfilterCommand(action="add", emailid=rule.emailid, rule=rule))
 
 
+def commands(arrival: Arrival) -> tuple[tuple[str, str], ...]:
+    """Return what shows the same in a terminal: caption and command."""
+    made = rule_command(arrival.rule)
+    return (("the file", f"cat {quote(arrival.path)}"), *((("the filter", made),) if made else ()))
+
+
 def why_not(journey: Journey) -> str:
     """Return why a mail is in no mailbox."""
     if journey.delivered_to.startswith("bounce"):
@@ -181,6 +188,8 @@ def delivered_html(journey: Journey, *, shows_mail: bool = False) -> Html:
     ]
     added = tag("ol", *rows, cls="ik-added-list")
     mail = raw_html(RawBlock("the mail as it was sent", as_text(arrival.sent)), is_open=True) if shows_mail else HIDDEN
-    rule = rule_command(arrival.rule)
-    made = raw_html(RawBlock("the filter", rule, command=rule)) if rule else EMPTY
-    return standalone(heading_html(TITLE), facts_html(places(arrival)), added, mail, made, label=TITLE)
+    shown = [
+        tag("div", tag("span", caption, cls="ik-caption"), tag("code", command), cls="ik-command")
+        for caption, command in commands(arrival)
+    ]
+    return standalone(heading_html(TITLE), facts_html(places(arrival)), *shown, added, mail, label=TITLE)

@@ -3,17 +3,14 @@
  * Rule 1: text reaches the page through textContent only.
  * Rule 2: the mail itself is never on the model: it comes as a message when it is asked for.
  */
-const DRAWN = ["change:added", "change:facts", "change:command", "change:sentence", "change:tone"];
+const DRAWN = ["change:added", "change:facts", "change:commands", "change:sentence", "change:tone"];
 
 function render({ model, el }) {
   const view = make("div", "ik-delivered ik-journey", el);
   make("p", "ik-name", make("div", "ik-top", view), "What was sent, what arrived");
   const status = makeStatus(view);
   const facts = make("dl", "ik-facts", view);
-  const rule = make("div", "ik-command", view);
-  make("span", "ik-caption", rule, "the filter");
-  const code = make("code", "", rule);
-  makeButton(rule, "copy");
+  const terminal = make("div", "ik-terminal-lines", view);
   const show = makeButton(view, "show the mail itself", "ik-toggle");
   show.setAttribute("aria-expanded", "false");
   const halves = make("div", "ik-scan-halves", view);
@@ -38,8 +35,13 @@ function render({ model, el }) {
       make("dt", "", fact, label);
       make("dd", "", fact, value);
     }
-    code.textContent = model.get("command");
-    rule.hidden = model.get("command") === "";
+    terminal.replaceChildren();
+    for (const [caption, command] of model.get("commands")) {
+      const line = make("div", "ik-command", terminal);
+      make("span", "ik-caption", line, caption);
+      make("code", "", line, command);
+      makeButton(line, "copy");
+    }
     list.replaceChildren();
     for (const { text, who, why, source } of model.get("added")) {
       const item = make("li", "", list);

@@ -10,7 +10,7 @@ import traitlets as t
 from indimail_kit.lab.journey import Journey
 from indimail_kit.lab.shown import as_text
 from indimail_kit.visible import visible
-from indimail_kit.widgets.delivered import added_fields, delivered_html, places, rule_command, why_not
+from indimail_kit.widgets.delivered import added_fields, commands, delivered_html, places, why_not
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.scripts import script
 
@@ -27,7 +27,7 @@ class DeliveredView(anywidget.AnyWidget):
         journey: The mail's journey; not synchronised.
         added: The added lines, oldest program last: text, who, why, source.
         facts: Label and value pairs.
-        command: The vcfilter command of the rule that chose the folder, "" for none.
+        commands: What shows the same in a terminal: caption and command.
         sentence: What happened, in words; a live region.
         tone: Class of the sentence.
     """
@@ -38,7 +38,7 @@ class DeliveredView(anywidget.AnyWidget):
     journey = t.Instance(Journey, allow_none=True)
     added = t.List(t.Dict()).tag(sync=True)
     facts = t.List(t.List(t.Unicode())).tag(sync=True)
-    command = t.Unicode("").tag(sync=True)
+    commands = t.List(t.List(t.Unicode())).tag(sync=True)
     sentence = t.Unicode(IDLE).tag(sync=True)
     tone = t.Enum(("ik-quiet", "ik-good", "ik-bad"), default_value="ik-quiet").tag(sync=True)
 
@@ -77,7 +77,7 @@ class DeliveredView(anywidget.AnyWidget):
             for one in fields
         ]
         self.facts = [[label, visible(value)] for label, value in places(arrival)] if arrival is not None else []
-        self.command = visible(rule_command(arrival.rule)) if arrival is not None else ""
+        self.commands = [[caption, visible(text)] for caption, text in commands(arrival)] if arrival is not None else []
         self.sentence = _sentence(journey, len(fields))
         self.send({"mail": None})
 

@@ -39,6 +39,7 @@ function buildToggle(line, field, model) {
 function buildNumber(line, field, model) {
   const label = make("label", "ik-toggle-line", line);
   const box = make("input", "ik-input ik-typed ik-digits", label);
+  box.setAttribute("aria-label", field.caption);
   box.type = "number";
   box.min = "0";
   box.max = String(field.most);
@@ -70,6 +71,7 @@ function buildList(line, field, model) {
   const label = make("label", "ik-toggle-line", line);
   make("span", "ik-choice-name", label, field.caption);
   const list = make("select", "ik-input", label);
+  list.setAttribute("aria-label", field.caption);
   for (const [text, value] of field.options) make("option", "", list, text).value = value;
   list.addEventListener("change", () => setTrait(model, field.trait, list.value));
   return () => { list.value = model.get(field.trait); };

@@ -41,6 +41,31 @@ SAVE = """async () => {
 """Save the notebook with its widgets' state. The command for that is a toggle, so it is only ever switched on."""
 
 
+TOO_WIDE = """view => Math.max(...[...view.querySelectorAll('*')]
+  .filter(node => !node.closest('pre, .ik-log, .ik-bytes') && node.getClientRects().length)
+  .filter(node => getComputedStyle(node).position !== 'absolute')
+  .map(node => node.getBoundingClientRect().right)) - view.getBoundingClientRect().right"""
+
+FAINT = """view => {
+  const channels = colour => { const [r, g, b, a] = colour.match(/[\\d.]+/g).map(Number);
+    return colour.startsWith('color(') ? [r * 255, g * 255, b * 255, a] : [r, g, b, a]; };
+  const linear = c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const ground = node => { for (; node; node = node.parentElement) {
+    const colour = getComputedStyle(node).backgroundColor;
+    if (/^(rgb|color)\\(/.test(colour) && !/^color.* \\/ /.test(colour)) return channels(colour); }
+    return [255, 255, 255]; };
+  return [...view.querySelectorAll('*')]
+    .filter(node => [...node.childNodes].some(one => one.nodeType === 3 && one.textContent.trim()))
+    .filter(node => node.getClientRects().length && getComputedStyle(node).visibility === 'visible')
+    .filter(node => !node.disabled && !node.closest('select, .ik-file'))
+    .map(node => { const [a, b] = [light(channels(getComputedStyle(node).color)), light(ground(node))];
+      return [node.className || node.tagName, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]; })
+    .filter(([, ratio]) => ratio < 4.5);
+}"""
+"""Every text of a view whose contrast to its ground is below 4.5."""
+
+
 def load_tool(name: str) -> ModuleType:
     """Import a module of tools/, which is no package."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
@@ -156,3 +181,22 @@ def saved_text() -> Callable[[Any, Path], str]:
         return text
 
     return save
+
+
+@pytest.fixture(scope="session")
+def hard_to_read() -> Callable[[Any], tuple[list[Any], bool]]:
+    """Give the function that returns a view's faint texts, and whether something leaves its width."""
+    return lambda view: (view.evaluate(FAINT), view.evaluate(TOO_WIDE) > 1)
+
+
+@pytest.fixture(scope="session")
+def write_notebook(jupyter: Any) -> Callable[..., str]:
+    """Give the function that writes a notebook of some cells and returns its name."""
+
+    def write(name: str, *sources: str) -> str:
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), jupyter.root / f"{name}.ipynb")
+        return f"{name}.ipynb"
+
+    return write
