@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console
+
+T = TypeVar("T")
+"""Whatever is passed on."""
 
 EXIT_FOUND: Final = 1
 """Exit code: something was found (infected, a journey that went wrong)."""
@@ -52,6 +55,18 @@ def complain(text: str) -> None:
 def note(text: str) -> None:
     """Say on standard error what is going on."""
     click.echo(visible(text), err=True)
+
+
+def progress(steps: Iterable[T], *, total: int, what: str) -> Iterator[T]:
+    """Pass the steps on, with a bar on standard error if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    if not sys.stderr.isatty():
+        yield from steps
+        return
+    screen = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    yield from track(steps, description=what, total=total, console=screen, transient=True)
 
 
 def console() -> Console:

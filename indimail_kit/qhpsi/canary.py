@@ -38,8 +38,12 @@ class CanaryScanner:
         if answer.verdict is not Verdict.CLEAN:
             return answer
         proof = self.canary()
-        elapsed_ns = answer.elapsed_ns + proof.elapsed_ns
-        if proof.verdict is Verdict.INFECTED:
-            return replace(answer, elapsed_ns=elapsed_ns)
-        reason = DEAD_CANARY if proof.verdict is Verdict.CLEAN else f"EICAR test: {proof.reason}"
-        return replace(answer, verdict=Verdict.ERROR, elapsed_ns=elapsed_ns, reason=reason)
+        return replace(believed(answer, proof), elapsed_ns=answer.elapsed_ns + proof.elapsed_ns)
+
+
+def believed(answer: ScanAnswer, proof: ScanAnswer) -> ScanAnswer:
+    """Return a scanner's answer as far as its answer to EICAR lets it count: a CLEAN without that is an ERROR."""
+    if answer.verdict is not Verdict.CLEAN or proof.verdict is Verdict.INFECTED:
+        return answer
+    reason = DEAD_CANARY if proof.verdict is Verdict.CLEAN else f"EICAR test: {proof.reason}"
+    return replace(answer, verdict=Verdict.ERROR, reason=reason)

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from indimail_kit.cli import main
 from indimail_kit.cli.notebook import find_notebooks, lab_arguments
 from indimail_kit.errors import MissingPartError
-from indimail_kit.qhpsi import eicar
+from indimail_kit.qhpsi import ClamdDaemon, eicar
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -67,6 +67,31 @@ def test_scan_with_a_dead_socket_is_not_clean(files: dict[str, Path], tmp_path: 
     """No clamd behind the socket: exit 3, never 0."""
     result = run("scan", "--json", "--socket", tmp_path / "none.sock", files["clean"])
     assert (result.returncode, json.loads(result.stdout)[0]["verdict"]) == (3, "ERROR")
+
+
+def test_many_files_keep_their_order(tmp_path: Path) -> None:
+    """A hundred files go to clamd several at once, over either socket; the rows stay in the given order."""
+    paths = []
+    for number in range(100):
+        paths.append(tmp_path / f"{number}")
+        paths[-1].write_bytes(eicar() if number % 7 == 0 else b"x" * (60_000 if number % 5 == 0 else 10))
+    with ClamdDaemon(has_tcp=True) as daemon:
+        results = [
+            run("scan", "--json", "--socket", where, *paths)
+            for where in (daemon.socket_path, f"127.0.0.1:{daemon.tcp_port}")
+        ]
+    rows = [json.loads(result.stdout) for result in results]
+    expected = [(str(path), "CLEAN" if number % 7 else "INFECTED") for number, path in enumerate(paths)]
+    assert [[(row["path"], row["verdict"]) for row in row_list] for row_list in rows] == [expected, expected]
+    assert [result.returncode for result in results] == [1, 1]
+    assert rows[1][0]["scanner"].endswith("(over TCP: files by INSTREAM)")
+
+
+def test_scan_does_not_believe_a_clamd_without_signatures(files: dict[str, Path]) -> None:
+    """Clamd with an empty database says OK to everything: exit 3 and not 0."""
+    with ClamdDaemon(has_teaching_signatures=False) as daemon:
+        result = run("scan", "--json", "--socket", daemon.socket_path, files["clean"], files["infected"])
+    assert (result.returncode, [row["verdict"] for row in json.loads(result.stdout)]) == (3, ["ERROR", "ERROR"])
 
 
 def test_hostile_file_name_is_shown_harmless(tmp_path: Path) -> None:
