@@ -355,3 +355,58 @@ def test_silent_session_ends_at_the_time_limit(fake_session: FakeSession, mess: 
 
     assert [scanned.answer.verdict for scanned in answers] == [E, C, E]
     assert {scanned.answer.reason for scanned in answers} == {"", "no answer within 0.3 s"}
+
+
+@pytest.mark.parametrize("reply", [b"1: stream: OK\0", b"1: stream: Eicar FOUND\0", b"stream: OK\0", b""], ids=repr)
+def test_answer_before_the_whole_stream_is_never_clean(tmp_path: Path, reply: bytes) -> None:
+    """Over TCP a server that says OK after the first octets did not see the mail."""
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * 20_000_000)
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(3):  # a scan that was lost is asked three times
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(100)
+                    connection.sendall(reply)
+                    connection.settimeout(10)
+                    connection.recv(1 << 16)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        ended = ends(path, clamd(listener.getsockname()))
+
+    assert ended == REFUSAL
+
+
+def test_more_questions_than_the_socket_takes_wait_their_turn(
+    fake_session: FakeSession, mess: Callable[[str], Path]
+) -> None:
+    """With 600 in flight the socket is full before the server reads; all are asked in the end, each once."""
+    fake_session.expected_count = 600
+    fake_session.replies = [b"".join(OK % number for number in range(600, 0, -1))]
+
+    with ClamdClient(fake_session.path, timeout_s=30).session(in_flight=600) as session:
+        answers = list(session.scan_many([mess("clean")] * 600))
+
+    assert [scanned.number for scanned in answers] == list(range(599, -1, -1))
+    assert {scanned.answer.verdict for scanned in answers} == {C}
+
+
+def test_session_that_nobody_accepts_ends_at_the_time_limit(
+    tmp_path: Path, mess: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clamd whose queue of connections stays full costs the time limit, and then it is a refusal."""
+    monkeypatch.chdir(tmp_path)  # a name of one letter is short enough for a socket
+    path = mess("clean")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind("s")
+        listener.listen(0)
+        first.connect("s")
+        with ClamdClient("s", timeout_s=0.1).session() as session:
+            answer = session.scan(path)
+
+    assert (answer.verdict, answer.reason) == (E, "no answer within 0.1 s")

@@ -302,3 +302,49 @@ def test_many_scans_leave_no_descriptor(
             next(session.scan_many(paths))
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_large_file_goes_over_tcp_whole(tmp_path: Path) -> None:
+    """Eight megabytes do not fit in the socket at once; clamd gets all of them, in order."""
+    path = tmp_path / "large"
+    octets = random.Random(2).randbytes(8_000_000)  # noqa: S311 - contents, not secrets
+    path.write_bytes(octets)
+    with ClamdDaemon(has_tcp=True) as daemon:
+        daemon.stop()
+        line = f"{hashlib.md5(octets).hexdigest()}:{len(octets)}:Kit.Large\n"  # noqa: S324 - clamd's form
+        (daemon.directory / "db" / "large.hdb").write_text(line)
+        daemon.start()
+        answer = clamd(("127.0.0.1", daemon.tcp_port or 0)).scan_file(path)
+
+    assert (answer.verdict, answer.signature) == (Verdict.INFECTED, "Kit.Large.UNOFFICIAL")
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "reason"),
+    [
+        (b"and more", Verdict.NOT_SCANNED, "message changed while it was sent"),
+        (b"", Verdict.ERROR, "message could not be sent: became shorter while it was sent"),
+    ],
+    ids=["longer", "shorter"],
+)
+def test_message_that_changes_while_it_is_sent_is_not_clean(
+    signing_clamd: tuple[ClamdDaemon, ClamdClient],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: bytes,
+    verdict: Verdict,
+    reason: str,
+) -> None:
+    """What clamd got was not the whole message, or not the one that lies there now."""
+    path = tmp_path / "message"
+    path.write_bytes(b"harmless")
+    sendfile = os.sendfile
+
+    def changing(*arguments: int) -> int:
+        path.write_bytes(b"harmless" + change if change else b"")
+        return sendfile(*arguments)
+
+    monkeypatch.setattr(os, "sendfile", changing)
+    answer = signing_clamd[1].scan_file(path)
+
+    assert (answer.verdict, answer.reason) == (verdict, reason)
