@@ -5,9 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from indimail_kit.lab import Lab
+
+hypothesis.settings.register_profile("kit", deadline=None)
+hypothesis.settings.load_profile("kit")  # speed is measured in tests/bench, never in a test: machines are shared
 
 
 class RawClient:

@@ -231,6 +231,8 @@ def _printing(octets: bytes) -> str:
     if text.endswith("\n") and line.isprintable() and not line.startswith("-") and "\\" not in line:
         return f"echo {shlex.quote(line)}" if line else "echo"
     escaped = "".join(chr(octet) if chr(octet) in _PLAIN else f"\\{octet:03o}" for octet in octets)
+    # A hyphen in front would be an option of printf.
+    escaped = f"\\{ord('-'):03o}{escaped[1:]}" if escaped.startswith("-") else escaped
     return f"printf {shlex.quote(escaped)}" if octets else ":"
 
 

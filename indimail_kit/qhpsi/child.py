@@ -180,7 +180,10 @@ def _watch(child: subprocess.Popen[bytes], deadline_ns: int, clock_ns: Callable[
     kept = bytearray()
     pipe = child.stdout.fileno()
     os.set_blocking(pipe, False)
-    end = os.pidfd_open(child.pid)
+    try:
+        end = os.pidfd_open(child.pid)
+    except ProcessLookupError as error:  # ended, and its end was taken from us
+        raise ChildProcessError(*error.args) from error
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(end, selectors.EVENT_READ)

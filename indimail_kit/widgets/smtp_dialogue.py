@@ -142,6 +142,7 @@ class SmtpDialogue:
 
     def _read_reply(self) -> tuple[str, ...]:
         lines: list[bytes] = []
+        total_bytes = 0
         until = time.monotonic() + self._timeout_s
         while not (lines and _LAST_LINE.match(lines[-1])):
             line = self._read_line(until)
@@ -149,7 +150,8 @@ class SmtpDialogue:
                 break
             lines.append(line)
             self._note("server", line)
-            if sum(map(len, lines)) > MAX_REPLY_BYTES:
+            total_bytes += len(line)
+            if total_bytes > MAX_REPLY_BYTES:
                 self._hang_up(f"A reply of more than {MAX_REPLY_BYTES:,} octets. The connection is closed.")
                 break
         if lines and lines[-1].startswith((b"221", b"421")):

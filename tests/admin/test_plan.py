@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from indimail_kit.admin import plan as plans
@@ -139,8 +139,9 @@ def test_what_a_file_means_is_said(octets: bytes | None, words: str) -> None:
 
 
 @given(st.binary(max_size=60))
+@example(b"-\0")
 def test_command_for_a_variable_writes_exactly_its_octets(octets: bytes) -> None:
-    """What a person would type gives the same file, whatever is in it."""
+    """What a person would type gives the same file, whatever is in it; a hyphen in front is no option of printf."""
     command = step_of(WriteVariable(Path("/tmp"), "A", octets, None)).command.removesuffix(" > /tmp/A")
     assert subprocess.run(["sh", "-c", command], capture_output=True).stdout == octets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -156,6 +157,27 @@ def test_end_that_is_lost_while_it_runs_is_not_an_end_with_0(monkeypatch: pytest
     old = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
         end = run("sleep 0.2; exit 1")
+    finally:
+        signal.signal(signal.SIGCHLD, old)
+
+    assert (end.exit_code, "SIGCHLD is ignored" in end.problem) == (None, True)
+
+
+def test_end_that_is_lost_before_it_is_watched_is_not_an_end_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scanner that ended, and whose end the system threw away, before anybody looked broke off with a traceback."""
+    watch = os.pidfd_open
+
+    def late(process_id: int) -> int:
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(process_id, 0)
+        return watch(process_id)
+
+    monkeypatch.setattr(signal, "getsignal", lambda _number: signal.SIG_DFL)
+    monkeypatch.setattr(os, "pidfd_open", late)
+    old = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        end = run("exit 0")
     finally:
         signal.signal(signal.SIGCHLD, old)
 
