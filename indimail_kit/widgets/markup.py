@@ -6,7 +6,7 @@ Rule 2: what a station says is shown as it says it; this module chooses order an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -231,15 +231,34 @@ def journeys_html(journeys: Sequence[Journey], *, has_buttons: bool = False) -> 
     """Return the table of the newest messages, oldest first; with none, a sentence that says what would fill it."""
     if not journeys:
         return tag("p", "No message so far. Send fills this table, one row a mail.", cls="ik-empty")
-    head = tag("tr", *(tag("th", name, cls=cls, scope="col") for name, cls in COLUMNS))
+    return newest_html(
+        journeys, COLUMNS, lambda count, one: _cells(count, one, has_buttons=has_buttons), caption="Messages so far"
+    )
+
+
+def newest_html(
+    journeys: Sequence[Journey],
+    columns: Sequence[tuple[str, str]],
+    cells_of: Callable[[int, Journey], Sequence[Html | str]],
+    *,
+    caption: str,
+) -> Html:
+    """Return a table of the newest journeys, oldest first, one row each.
+
+    Args:
+        journeys: All of them.
+        columns: Heading and class of each column.
+        cells_of: Number of a journey, from 1, and the journey -> its cells.
+        caption: What the table is.
+    """
     rows = [
-        tag("tr", *(tag("td", cell, cls=cls) for cell, (_, cls) in zip(cells, COLUMNS, strict=True)))
-        for count, journey in list(enumerate(journeys, 1))[-MAX_ROWS:]
-        for cells in [_cells(count, journey, has_buttons=has_buttons)]
+        tag("tr", *(tag("td", cell, cls=cls) for cell, (_, cls) in zip(cells_of(count, one), columns, strict=True)))
+        for count, one in list(enumerate(journeys, 1))[-MAX_ROWS:]
     ]
+    head = tag("tr", *(tag("th", name, cls=cls, scope="col") for name, cls in columns))
     newest = f", the newest {MAX_ROWS} of {len(journeys):,}" if len(journeys) > MAX_ROWS else ""
-    caption = tag("caption", f"Messages so far{newest}")
-    return tag("table", caption, tag("thead", head), tag("tbody", *rows), cls="ik-table")
+    body = (tag("caption", f"{caption}{newest}"), tag("thead", head), tag("tbody", *rows))
+    return tag("table", *body, cls="ik-table")
 
 
 def legend_html() -> Html:

@@ -22,6 +22,10 @@ TITLE: Final = "Every scan result, every policy"
 
 NOBODY: Final = "nobody"
 
+_ENDS: Final = {"signal": "signal", "failed": "75"}
+"""Row without an exit code of the scanner -> what `qhpsi explain` is told; 75 is qhpsi's own, of a scanner that it
+could not start."""
+
 
 def ending_html(sign: Sign) -> Html:
     """Return what becomes of a mail as word and mark in its outline."""
@@ -32,9 +36,8 @@ def explain_command(cell: PolicyCell) -> str:
     """Return the command that explains the same in a terminal."""
     words = [f"{name}={quote(value)}" for name, value in cell.environ.items()]
     words += ["indimail-kit", "qhpsi", "explain", "--size", str(cell.message_bytes)]
-    if cell.scanner_rc is not None:
-        words += ["--scanner-exit", str(cell.scanner_rc)]
-    return " ".join(words)
+    ends = _ENDS.get(cell.row, "" if cell.scanner_rc is None else str(cell.scanner_rc))
+    return " ".join([*words, "--scanner-exit", ends] if ends else words)
 
 
 def variables_block(environ: Sequence[tuple[str, str]], *, command: str = "") -> RawBlock:

@@ -18,16 +18,13 @@ from indimail_kit.visible import visible
 from indimail_kit.widgets.auth_markup import heading_html, standalone
 from indimail_kit.widgets.html import EMPTY, Html, shortened, tag
 from indimail_kit.widgets.ladder import path_of_journey
-from indimail_kit.widgets.markup import elapsed_text, raw_html, time_html, verdict_html
+from indimail_kit.widgets.markup import elapsed_text, newest_html, raw_html, time_html, verdict_html
 from indimail_kit.widgets.policy import ending_of
 from indimail_kit.widgets.policy_markup import ending_html, variables_block, way_html
 from indimail_kit.widgets.signs import ENDINGS, Sign
 
 TITLE: Final = "Scan a mail, see each decision"
 """Name of the view."""
-
-MAX_ROWS: Final = 30
-"""Most scans in the list, the newest; `journeys_frame` has all."""
 
 NOT_QUEUED: Final = Sign("not scanned", "–", "ik-none", "The server refused the mail before qmail-queue saw it.")
 """The sign of a mail that qmail-queue never had."""
@@ -181,15 +178,9 @@ def scans_html(journeys: Sequence[Journey], *, has_buttons: bool = False) -> Htm
     """Return the list of scans, oldest first; with none, a sentence that says what would fill it."""
     if not journeys:
         return tag("p", "No scan so far. Send fills this list, one row a mail.", cls="ik-empty")
-    head = tag("tr", *(tag("th", name, cls=cls, scope="col") for name, cls in COLUMNS))
-    rows = [
-        tag("tr", *(tag("td", cell, cls=cls) for cell, (_, cls) in zip(shown, COLUMNS, strict=True)))
-        for count, journey in list(enumerate(journeys, 1))[-MAX_ROWS:]
-        for shown in [_cells(count, journey, has_buttons=has_buttons)]
-    ]
-    newest = f", the newest {MAX_ROWS} of {len(journeys):,}" if len(journeys) > MAX_ROWS else ""
-    caption = tag("caption", f"Scans so far{newest}")
-    return tag("table", caption, tag("thead", head), tag("tbody", *rows), cls="ik-table")
+    return newest_html(
+        journeys, COLUMNS, lambda count, one: _cells(count, one, has_buttons=has_buttons), caption="Scans so far"
+    )
 
 
 def scan_html(journey: Journey) -> Html:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import traitlets as t
+from click.testing import CliRunner
 
+from indimail_kit.cli import main
 from indimail_kit.qhpsi import QhpsiConfig, ScanAction, decide
 from indimail_kit.widgets.policy import (
     COLUMNS,
@@ -158,6 +160,20 @@ def test_the_command_is_what_the_cell_says():
         "QHPSI=/usr/bin/clamdscan %s --quiet --no-summary", "REJECTVIRUS=1", "QUARANTINE=a b@example.com",
         "indimail-kit", "qhpsi", "explain", "--size", "2794", "--scanner-exit", "1",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("reject_virus", COLUMNS)
+@pytest.mark.parametrize("row", ROW_KEYS)
+def test_the_command_tells_the_same(row, reject_virus):
+    """What a person copies from a cell and runs in a terminal ends with the cell's reply."""
+    cell = policy_cell(Policy(reject_virus=reject_virus), row)
+    words = shlex.split(explain_command(cell))
+    at = words.index("indimail-kit")
+    environ = dict(word.split("=", 1) for word in words[:at])
+    done = CliRunner().invoke(main, [*words[at + 1 :], "--json"], env=environ)
+
+    told = json.loads(done.stdout)
+    assert (told["smtp_reply"], told["exit_code"]) == (cell.reply, cell.exit_code)
 
 
 @pytest.fixture
