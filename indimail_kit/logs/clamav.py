@@ -31,12 +31,6 @@ _SETTINGS: Final = (
     ("clamd_part", "{setting} {on_off}.", "Archive support enabled."),
     ("clamd_self_check_interval", "Self checking every {seconds} seconds.", "Self checking every 600 seconds."),
     ("clamd_pua", "Not loading PUA signatures.", "Not loading PUA signatures."),
-    (
-        "clamd_limits_alert",
-        "Heuristic alerting enabled for {remark}",
-        "Heuristic alerting enabled for scans that exceed set maximums.",
-    ),
-    ("clamd_socket_removed", "Socket file removed.", "Socket file removed."),
     ("clamd_bytecode", "Bytecode: {remark}", 'Bytecode: Security mode set to "TrustSigned".'),
     ("clamd_log_size", "Log file size limited to {remark}", "Log file size limited to 1048576 bytes."),
     ("clamd_descriptors", "Received {remark} from systemd.", "Received 0 file descriptor(s) from systemd."),
