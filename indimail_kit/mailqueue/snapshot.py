@@ -50,7 +50,9 @@ class QueueFile:
         mode: Permission bits.
         uid: Owner.
         gid: Group.
-        mtime_ns: Time of last change (unit: ns since 1970).
+        mtime_ns: When the content was last changed (unit: ns since 1970).
+        atime_ns: When it was last read, as it stood before we looked (unit: ns since 1970).
+        ctime_ns: When inode or content last changed: links, mode, owner (unit: ns since 1970).
         content: The first octets, at most MAX_CONTENT_BYTES.
         is_truncated: Whether the file is longer than `content`.
         is_regular: False for a link, directory or FIFO, which is not read.
@@ -65,6 +67,8 @@ class QueueFile:
     uid: int
     gid: int
     mtime_ns: int
+    atime_ns: int
+    ctime_ns: int
     content: bytes = field(repr=False)
     is_truncated: bool = False
     is_regular: bool = True
@@ -213,6 +217,8 @@ def _read_file(kind: str, path: str, queue_fd: int, anomalies: list[str]) -> Que
         uid=status.st_uid,
         gid=status.st_gid,
         mtime_ns=status.st_mtime_ns,
+        atime_ns=status.st_atime_ns,
+        ctime_ns=status.st_ctime_ns,
         content=content,
         is_truncated=is_regular and len(content) < status.st_size,
         is_regular=is_regular,

@@ -87,6 +87,19 @@ def test_every_file_of_a_real_tree_has_its_size_mode_links_and_time(unpack: Unpa
     assert seen == listing(name)
 
 
+def test_three_times_of_a_file_are_those_of_before_we_looked(queue: QueueLayout, put: Put) -> None:
+    """Last read, last written, last changed: each its own, and none of them moves by our looking."""
+    number = put().message_number
+    path = queue.path("mess", number)
+    os.utime(path, ns=(1_700_000_000_000_000_000, 1_600_000_000_000_000_000))
+    status = path.stat()
+    for _ in range(2):
+        file = read_message(queue, number).file("mess")
+        assert file is not None
+        assert (file.atime_ns, file.mtime_ns) == (1_700_000_000_000_000_000, 1_600_000_000_000_000_000)
+        assert file.ctime_ns == status.st_ctime_ns
+
+
 @pytest.mark.parametrize(
     ("name", "states"),
     [
