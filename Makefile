@@ -8,7 +8,7 @@
 #   APT         `no`: install no system packages
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint bench screenshots
+.PHONY: help lab test lint crash bench screenshots
 MAKEFLAGS += --no-print-directory
 
 export APT PYTHON
@@ -40,6 +40,10 @@ lint: ## Check style, types, import directions and spelling; changes nothing
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+crash: ## Break the queue at every system call, and print what was lost, doubled or left (minutes)
+	@tools/setup test
+	INDIMAIL_KIT_CRASH=full $(BIN)/python -m pytest -m crash -p no:randomly $(if $(TEST_ARGS),$(TEST_ARGS),tests)
 
 bench: ## Measure, and print ratios against the parts we build on
 	@tools/setup test

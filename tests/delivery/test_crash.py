@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.crash
+
 CHILD = Path(__file__).with_name("killed_send.py")
 
 WANTED = {

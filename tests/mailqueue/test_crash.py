@@ -12,6 +12,8 @@ import pytest
 from indimail_kit.mailqueue import detect_layout, list_messages, read_message
 from indimail_kit.mailqueue.snapshot import MessageFiles
 
+pytestmark = pytest.mark.crash
+
 CHILD = Path(__file__).with_name("killed_enqueue.py")
 
 STEPS = [
