@@ -183,6 +183,17 @@ def test_ci_runs_both_and_fails_if_one_fails(tmp_path: Path, broken: str, return
     assert (ended.returncode, ended.stdout.splitlines()[-1]) == (returncode, last_line)
 
 
+# --- the size of a module ---------------------------------------------------------------------------
+
+
+def test_a_module_can_be_read_in_one_go() -> None:
+    """No module of the package is longer than 400 lines; a longer one has two subjects, and is cut."""
+    modules = sorted((ROOT / "indimail_kit").rglob("*.py"))
+
+    assert modules
+    assert [str(path) for path in modules if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
+
+
 # --- no traces ------------------------------------------------------------------------------------
 
 

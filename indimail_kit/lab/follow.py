@@ -13,7 +13,8 @@ from dataclasses import replace
 from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.lab.journey import STATION_KEYS, Arrival, Journey, RawBlock, Station, StationState
+from indimail_kit.lab.follow_delivery import delivered
+from indimail_kit.lab.journey import STATION_KEYS, Journey, RawBlock, Station, StationState
 from indimail_kit.lab.shown import as_text, dialogue
 from indimail_kit.qhpsi.verdict import Verdict
 
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
     from indimail_kit.qhpsi.scanning import ScanReport
 
 LOG_TITLE: Final = "lines of qmail-smtpd"
-
-_VERDICT_WORDS: Final = {
-    Verdict.CLEAN: "CLEAN",
-    Verdict.INFECTED: "INFECTED",
-    Verdict.NOT_SCANNED: "NOT SCANNED",
-    Verdict.ERROR: "ERROR",
-}
 
 
 class Follower:
@@ -196,7 +190,7 @@ class Follower:
                 sentence="The rules say: no scan for a mail of this size.",
             )
             return
-        word = _VERDICT_WORDS[answer.verdict]
+        word = answer.verdict.words
         self._journey = replace(
             self._journey, verdict=answer.verdict.name, signature=answer.signature, header=header.split("\n")[0]
         )
@@ -273,86 +267,12 @@ class Follower:
                 self._finish()
 
     def _delivered(self, event: SendEvent) -> None:
-        facts = (("delivery", str(event.delivery_number)), ("outcome", event.outcome), ("report", event.report))
-        if event.outcome == "success" and self._bounce_qp:
-            where = str(event.path) if event.path else ""
-            sentence = f"{self._journey.recipient} is unknown; the bounce is in the Inbox of {event.recipient}."
-            self._set(
-                "inbox",
-                StationState.DONE,
-                summary="bounced",
-                sentence=sentence,
-                facts=(("file", where),),
-                raw=self._mail(event),
-            )
-        elif event.outcome == "success" and event.path is None:
-            self._not_stored(event, facts)
-        elif event.outcome == "success":
-            folder = event.folder or "Inbox"
-            arrival = self._arrival(event)
-            self._journey = replace(
-                self._journey, folder=folder, delivered_to=f"{event.recipient} {folder}", arrival=arrival
-            )
-            self._set(
-                "send",
-                StationState.DONE,
-                summary=event.report.rstrip("/"),
-                sentence="qmail-lspawn delivered it.",
-                facts=facts,
-            )
-            sentence = f"It is in the folder {folder} of {event.recipient}."
-            path = (("file", str(event.path)),) if event.path else ()
-            self._set("inbox", StationState.DONE, summary=folder, sentence=sentence, facts=path, raw=self._mail(event))
-        elif event.outcome == "failure":
-            self._set(
-                "send", StationState.FAILED, summary="failure", sentence="The delivery failed for good.", facts=facts
-            )
-            self._set("inbox", StationState.WORKING, sentence="A bounce goes back to the sender.")
-        else:
-            self._journey = replace(self._journey, delivered_to="deferred")
-            self._set(
-                "send",
-                StationState.FAILED,
-                summary="deferral",
-                sentence="It stays in the queue and is tried again later.",
-                facts=facts,
-            )
-            self._set("inbox", StationState.WAITING, summary="later")
+        told = delivered(event, self._journey, self._sent, is_bounce=bool(self._bounce_qp))
+        self._journey = told.journey
+        for key, state, changes in told.stations:
+            self._set(key, state, **changes)
+        if told.is_over:
             self._finish()
-
-    def _not_stored(self, event: SendEvent, facts: tuple[tuple[str, str], ...]) -> None:
-        """A filter forwarded the mail or threw it away: the delivery is a success, and no mailbox has it."""
-        forward_to = event.rule.forward_to.lstrip("&") if event.rule is not None else ""
-        self._journey = replace(self._journey, delivered_to=f"forwarded to {forward_to}" if forward_to else "nowhere")
-        self._set(
-            "send",
-            StationState.DONE,
-            summary=event.report.rstrip("/"),
-            sentence="qmail-lspawn did as a filter says.",
-            facts=facts,
-        )
-        what = f"A filter forwarded it to {forward_to}" if forward_to else "A filter threw it away (/NoDeliver)"
-        sentence = f"{what}; no folder of {event.recipient} has it."
-        self._set("inbox", StationState.SKIPPED, summary="forwarded" if forward_to else "gone", sentence=sentence)
-
-    def _mail(self, event: SendEvent) -> tuple[RawBlock, ...]:
-        if event.path is None:
-            return ()
-        try:
-            octets = event.path.read_bytes()
-        except OSError as error:
-            return (RawBlock("the mail", f"not readable: {error.strerror}"),)
-        return (RawBlock("the mail as delivered", as_text(octets), path=str(event.path), command=f"cat {event.path}"),)
-
-    def _arrival(self, event: SendEvent) -> Arrival | None:
-        try:
-            stored = event.path.read_bytes() if event.path is not None else b""
-        except OSError:
-            return None
-        return Arrival.of(
-            self._sent, stored, path=str(event.path or ""), folder=event.folder, recipient=event.recipient,
-            rule=event.rule,
-        )  # fmt: skip
 
     # -- ends ----------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,11 @@ class Verdict(enum.Enum):
     ERROR = "ERROR"
     """The scanner could not be asked, did not answer, or answered something that is not understood."""
 
+    @property
+    def words(self) -> str:
+        """Return it as a person reads it: "NOT SCANNED"."""
+        return self.value.replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class ScanAnswer:

@@ -17,12 +17,13 @@ from indimail_kit.widgets import auth_markup
 from indimail_kit.widgets.auth_bytes import ROLES, ByteRow, Login, explain_login, rows_of
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.scripts import script
+from indimail_kit.widgets.static_view import StaticView
 
 SEED_CHALLENGE: Final = "<20137.1267585100@indimail.org>"
 """The seed text's challenge; with its user and password the digest is cee8397a…"""
 
 
-class AuthExplorer(anywidget.AnyWidget):
+class AuthExplorer(StaticView, anywidget.AnyWidget):
     """One login: who says what, each byte with its role, the digest step by step.
 
     The password and what was edited are no widget state: they come from the browser as messages, and what is shown of
@@ -91,14 +92,6 @@ class AuthExplorer(anywidget.AnyWidget):
     def __repr__(self) -> str:
         """Return the view in words."""
         return f"AuthExplorer: {self.mechanism} as {visible(self.authcid)}. {self.sentence}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle: Any = super()._repr_mimebundle_(**kwargs)
-        # anywidget gives (data, metadata), or None where nothing can be shown.
-        if not isinstance(bundle, tuple):
-            return bundle
-        data, *rest = bundle
-        return (data | {"text/plain": repr(self), "text/html": self.static_html()}, *rest)
 
     def static_html(self) -> str:
         """Return the same as HTML that needs no kernel, secrets masked."""

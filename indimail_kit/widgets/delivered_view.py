@@ -13,11 +13,12 @@ from indimail_kit.visible import visible
 from indimail_kit.widgets.delivered import added_fields, commands, delivered_html, places, why_not
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.scripts import script
+from indimail_kit.widgets.static_view import StaticView
 
 IDLE: Final = "No mail so far. Set `journey` to what Lab.send returned."
 
 
-class DeliveredView(anywidget.AnyWidget):
+class DeliveredView(StaticView, anywidget.AnyWidget):
     """What the client sent, and what lies in the mailbox.
 
     The mail itself is no widget state: it goes to the browser as a message when it is asked for, so that no saved
@@ -55,13 +56,6 @@ class DeliveredView(anywidget.AnyWidget):
     def __repr__(self) -> str:
         """Return the view in words."""
         return f"DeliveredView: {self.sentence}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle: Any = super()._repr_mimebundle_(**kwargs)
-        if not isinstance(bundle, tuple):
-            return bundle
-        data, *rest = bundle
-        return (data | {"text/plain": repr(self), "text/html": self.static_html()}, *rest)
 
     def static_html(self) -> str:
         """Return the same as HTML that needs no kernel, without the mail itself."""

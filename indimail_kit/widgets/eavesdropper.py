@@ -19,6 +19,7 @@ from indimail_kit.widgets import auth_markup
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
 from indimail_kit.widgets.scripts import script
+from indimail_kit.widgets.static_view import StaticView
 
 SEED_CHALLENGE: Final = "<20137.1267585100@indimail.org>"
 """The seed text's challenge."""
@@ -63,7 +64,7 @@ class AttackPanel(anywidget.AnyWidget):
     busy = t.Bool(default_value=False).tag(sync=True)
 
 
-class Eavesdropper(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class Eavesdropper(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """A listener on the wire: a table of what he has, and an attack before your eyes.
 
     A password that you type to be listened to is used once and kept nowhere; a word that is found then goes to the
@@ -110,10 +111,6 @@ class Eavesdropper(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     def __repr__(self) -> str:
         """Return the view in words."""
         return f"Eavesdropper: {len(self._words):,} words. {self.panel.sentence}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and bundle | {"text/plain": repr(self), "text/html": self.static_html()}
 
     def static_html(self) -> str:
         """Return the same as HTML that needs no kernel."""

@@ -18,6 +18,7 @@ from indimail_kit.widgets.html import Html, tag
 from indimail_kit.widgets.mail_form import MailForm
 from indimail_kit.widgets.rail import StationRail
 from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
+from indimail_kit.widgets.static_view import StaticView
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ class SendsMail(Protocol):
         """Send one mail; `on_station` is called from other threads."""
 
 
-class JourneyView(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class JourneyView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """One mail from AUTH to the inbox, every station visible and open to its raw bytes.
 
     Attributes:
@@ -102,10 +103,6 @@ class JourneyView(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         """Return the view in words."""
         count = len(self.lab.journeys)
         return f"JourneyView: {count} messages so far, scanner {self.lab.scanner_name}. {self.sentence}".strip()
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and bundle | {"text/plain": repr(self), "text/html": self.static_html()}
 
     def static_html(self) -> str:
         """Return the same as HTML that needs no kernel."""

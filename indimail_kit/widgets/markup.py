@@ -22,7 +22,7 @@ from indimail_kit.lab.journey import (
 from indimail_kit.qhpsi.signatures import eicar
 from indimail_kit.visible import visible
 from indimail_kit.widgets.html import EMPTY, Html, block, join, shortened, style_element, tag
-from indimail_kit.widgets.signs import NUMBERS, STATES, VERDICTS, Sign, verdict_sign
+from indimail_kit.widgets.signs import NUMBERS, STATES, VERDICTS, Sign, sign_of_words, verdict_sign
 
 MAX_BLOCK_CHARACTERS: Final = 20_000
 """Longest raw text shown in one block (unit: characters); the path says where the rest is."""
@@ -89,7 +89,7 @@ def tone(journey: Journey) -> str:
 
 def station_sign(station: Station) -> Sign:
     """Return the sign of a station: its verdict's where it says one, else its state's."""
-    return VERDICTS.get(station.summary.replace(" ", "_"), STATES[station.state])
+    return sign_of_words(station.summary) or STATES[station.state]
 
 
 def rail_row(station: Station) -> dict[str, str]:

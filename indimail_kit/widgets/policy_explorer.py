@@ -26,6 +26,7 @@ from indimail_kit.widgets.policy import (
     policy_table,
 )
 from indimail_kit.widgets.scripts import SWITCHES, script
+from indimail_kit.widgets.static_view import StaticView
 
 CELL_KEYS: Final = tuple(f"{row}/{value}" for row in ROW_KEYS for value in COLUMNS)
 """The cells' names: "infected/1"."""
@@ -66,7 +67,7 @@ class PolicyGrid(anywidget.AnyWidget):
     tone = t.Enum(("ik-quiet", "ik-good", "ik-bad"), default_value="ik-quiet").tag(sync=True)
 
 
-class PolicyExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class PolicyExplorer(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """Every scan result against every REJECTVIRUS; VIRUSFORWARD, QUARANTINE, QHPSIRC and QHPSIRN are switches.
 
     `policy_cell` gives one cell as a value, `policy_table` a table, `policies_frame` all of them as a DataFrame.
@@ -103,10 +104,6 @@ class PolicyExplorer(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         """Return the view in words."""
         variables = " ".join(f"{name}={value}" for name, value in self.policy.environ().items() if name[0] in "VQ")
         return visible(f"PolicyExplorer: {variables}. {self.grid.sentence}")
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and bundle | {"text/plain": repr(self), "text/html": self.static_html()}
 
     def static_html(self) -> str:
         """Return the same as HTML that needs no kernel."""

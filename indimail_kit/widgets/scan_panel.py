@@ -24,6 +24,7 @@ from indimail_kit.widgets.policy_markup import endings_html
 from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
 from indimail_kit.widgets.scan_form import IDLE, ScanForm
 from indimail_kit.widgets.scripts import script
+from indimail_kit.widgets.static_view import StaticView
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -87,7 +88,7 @@ class DecisionTree(anywidget.AnyWidget):
         super().__init__(rungs=ladder(), **traits)
 
 
-class ScanPanel(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class ScanPanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """A mail, a scanner, a policy, and what comes of it: the way through the decision, and the proof of each claim.
 
     A dropped mail is no widget state: its octets come as a message and go through the lab, and what is shown of it
@@ -125,10 +126,6 @@ class ScanPanel(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         """Return the view in words."""
         count = len(self.lab.journeys)
         return visible(f"ScanPanel: {count} scans so far, scanner {self.lab.scanner_name}. {self.form.sentence}")
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and bundle | {"text/plain": repr(self), "text/html": self.static_html()}
 
     def static_html(self) -> str:
         """Return the same as HTML that needs no kernel."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from indimail_kit.lab.journey import StationState
+from indimail_kit.qhpsi.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,13 @@ class Sign:
 
 
 VERDICTS: Final = {
-    "CLEAN": Sign("CLEAN", "✓", "ik-clean", "The scanner answered OK, exactly."),
-    "INFECTED": Sign("INFECTED", "✕", "ik-infected", "The scanner named a signature."),
-    "NOT_SCANNED": Sign("NOT SCANNED", "?", "ik-not-scanned", "Nobody looked, or not at all of it. That is not clean."),
-    "ERROR": Sign("ERROR", "!", "ik-error", "The scanner could not answer. That is not clean."),
+    verdict.value: Sign(verdict.words, mark, cls, meaning)
+    for verdict, mark, cls, meaning in (
+        (Verdict.CLEAN, "✓", "ik-clean", "The scanner answered OK, exactly."),
+        (Verdict.INFECTED, "✕", "ik-infected", "The scanner named a signature."),
+        (Verdict.NOT_SCANNED, "?", "ik-not-scanned", "Nobody looked, or not at all of it. That is not clean."),
+        (Verdict.ERROR, "!", "ik-error", "The scanner could not answer. That is not clean."),
+    )
 }
 """Verdict of a scan -> its sign. Solid, solid, dashed, dotted outline."""
 
@@ -77,3 +81,8 @@ REJECT_VIRUS: Final = (("0 · mark it", 0), ("1 · refuse", 1), ("2 · swallow",
 def verdict_sign(verdict: str) -> Sign:
     """Return the sign of a verdict; ERROR's for a word that is none, since unknown is never clean."""
     return VERDICTS.get(verdict, VERDICTS["ERROR"]) if verdict else NO_VERDICT
+
+
+def sign_of_words(words: str) -> Sign | None:
+    """Return the sign of a verdict written as a person reads it, None for other words."""
+    return next((sign for sign in VERDICTS.values() if sign.word == words), None)

@@ -21,6 +21,7 @@ from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
 from indimail_kit.widgets.scripts import script
 from indimail_kit.widgets.smtp_dialogue import SmtpDialogue
+from indimail_kit.widgets.static_view import StaticView
 
 MAX_LINES: Final = 400
 """Most lines shown, the newest."""
@@ -73,7 +74,7 @@ class ConsoleScreen(anywidget.AnyWidget):
     busy = t.Bool(default_value=False).tag(sync=True)
 
 
-class SmtpConsole(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
+class SmtpConsole(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """A telnet to the lab: every line is yours, every reply is the server's own.
 
     Usable from Python alone: ``console.say("EHLO me")`` returns the reply's lines, ``console.explain()`` the
@@ -106,10 +107,6 @@ class SmtpConsole(w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
         """Return the console in words."""
         count = len(self.screen.lines)
         return f"SmtpConsole: {count} lines, {self.screen.state}. {self.sentence}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and bundle | {"text/plain": repr(self), "text/html": self.static_html()}
 
     def static_html(self) -> str:
         """Return the same as HTML that needs no kernel, secrets masked."""

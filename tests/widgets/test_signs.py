@@ -7,7 +7,7 @@ import pytest
 from indimail_kit.lab.journey import STATION_KEYS, StationState
 from indimail_kit.qhpsi.verdict import Verdict
 from indimail_kit.widgets.html import style_classes
-from indimail_kit.widgets.signs import NUMBERS, STATES, VERDICTS, verdict_sign
+from indimail_kit.widgets.signs import NUMBERS, STATES, VERDICTS, sign_of_words, verdict_sign
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,12 @@ def test_an_unknown_verdict_is_never_clean(word):
 def test_every_verdict_has_a_sign():
     """The scanner's enum and the table of signs have the same members."""
     assert set(VERDICTS) == {verdict.name for verdict in Verdict}
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_stations_words_have_the_verdicts_sign(verdict):
+    """What the scan station says in words is found again; other words are no verdict's."""
+    assert (sign_of_words(verdict.words), sign_of_words("235")) == (VERDICTS[verdict.name], None)
 
 
 def test_every_state_has_a_sign():
