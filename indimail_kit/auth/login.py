@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit.auth import framing
+from indimail_kit.auth.sent_password import SentPassword
 from indimail_kit.errors import SaslError
 
 if TYPE_CHECKING:
     from indimail_kit.auth.authority import Authority, Judgement
-    from indimail_kit.auth.stored import Account
 
 USERNAME_PROMPT: Final = b"Username:"
 """The first challenge; ``VXNlcm5hbWU6`` on the wire."""
@@ -28,7 +28,7 @@ _GRAMMAR: Final = "a user and a password in UTF-8 without NUL, not empty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoginMessages:
+class LoginMessages(SentPassword):
     """The two answers of a LOGIN client.
 
     Attributes:
@@ -38,18 +38,6 @@ class LoginMessages:
 
     authcid: str
     passwd: str = field(repr=False)
-
-    def matches(self, account: Account) -> bool:
-        """Say whether the password is the account's."""
-        return account.has_passwd(self.passwd)
-
-    def answer(self, _account: Account) -> bytes:
-        """Return nothing: the server proves nothing."""
-        return b""
-
-    def fd3_fields(self) -> tuple[bytes, bytes]:
-        """Return the password and nothing."""
-        return self.passwd.encode("utf-8", "surrogateescape"), b""
 
 
 def encode(*, authcid: str, passwd: str) -> tuple[str, str]:

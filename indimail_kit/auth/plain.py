@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit.auth import framing
+from indimail_kit.auth.sent_password import SentPassword
 from indimail_kit.errors import SaslError
 
 if TYPE_CHECKING:
     from indimail_kit.auth.authority import Authority, Judgement
-    from indimail_kit.auth.stored import Account
 
 _GRAMMAR: Final = "three UTF-8 parts separated by NUL: authzid, authcid, passwd; the last two not empty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlainMessage:
+class PlainMessage(SentPassword):
     """The three parts of a PLAIN message.
 
     Attributes:
@@ -34,18 +34,6 @@ class PlainMessage:
     authzid: str = ""
     authcid: str
     passwd: str = field(repr=False)
-
-    def matches(self, account: Account) -> bool:
-        """Say whether the password is the account's."""
-        return account.has_passwd(self.passwd)
-
-    def answer(self, _account: Account) -> bytes:
-        """Return nothing: the server proves nothing."""
-        return b""
-
-    def fd3_fields(self) -> tuple[bytes, bytes]:
-        """Return the password and nothing."""
-        return self.passwd.encode("utf-8", "surrogateescape"), b""
 
 
 def encode_message(*, authcid: str, passwd: str, authzid: str = "") -> bytes:

@@ -5,7 +5,7 @@ Rule 1: each gives the sentence for a mistake, or None when the answer is right;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from indimail_kit.course.answers import as_choices, as_names, as_text, kind_of, mistake_in_text
@@ -20,6 +20,11 @@ def text_of(given: Mapping[str, object], name: str) -> str:
 def judge_text(otherwise: Callable[[str], str], drawn: Drawn, answer: object) -> str | None:
     """Judge an answer that is a text; `otherwise` has the sentence for one that is no known mistake."""
     return mistake_in_text(answer, right=cast("str", drawn.right), traps=drawn.traps, otherwise=otherwise)
+
+
+def first_mistake(found: Iterable[tuple[str, bool]]) -> str:
+    """Return the name of the first mistake that was made, "" for none; the order says which one is told first."""
+    return next((mistake for mistake, is_made in found if is_made), "")
 
 
 def as_lines(words: object) -> object:

@@ -13,7 +13,7 @@ from typing import Final
 from indimail_kit.course.answers import as_text, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.judging import judge_choices, text_of
+from indimail_kit.course.judging import first_mistake, judge_choices, text_of
 from indimail_kit.course.lesson_02_setting import SEED_QHPSI, draw_mess
 from indimail_kit.course.scan_cases import CAUSES, END_OF, ENDS, SETTINGS
 from indimail_kit.course.words import NAMES
@@ -190,9 +190,8 @@ def _mistake_in_filter(given: Mapping[str, object], command: VcfilterCommand) ->
     name, mark, emailid = header.lower().encode(), value.lower().encode(), f"bob@{domain}"
     moved, others = {name: [mark]}, ({name: [b"no"]}, {b"x-qhpsi": [b"clean"]})
     number = HEADERS.index(header)
-    return next(
-        mistake
-        for mistake, is_made in (
+    return first_mistake(
+        (
             ("shell", "$" in command.emailid),
             ("postfilt", user == "postfilt"),
             ("user", user != "prefilt"),
@@ -205,9 +204,7 @@ def _mistake_in_filter(given: Mapping[str, object], command: VcfilterCommand) ->
             ("no deliver", not rule.folder),
             ("folder", rule.folder != text_of(given, "folder")),
             ("bounce", rule.is_bounced or bool(rule.forward_to)),
-            ("", True),
         )
-        if is_made
     )
 
 

@@ -17,7 +17,7 @@ from indimail_kit.control.tcprules import parse_rules
 from indimail_kit.course.answers import as_text, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.judging import judge_choices, text_of
+from indimail_kit.course.judging import first_mistake, judge_choices, text_of
 from indimail_kit.course.lesson_02_setting import COMMANDS, NETWORKS, draw_mess
 from indimail_kit.course.words import draw_user
 from indimail_kit.errors import RulesError
@@ -263,9 +263,8 @@ def _mistake_in_service(drawn: Drawn, files: Mapping[str, str]) -> str:
     file = files.get(FOLDER + "QHPSI")
     kept = _environment({**before, RULES_FILE: before[RULES_FILE].replace(",!QHPSI", "")}, client)
     limits = ("FASTQUEUE", "QHPSIMAXSIZE", "QHPSIMINSIZE", "QHPSI", "REJECTVIRUS", "qhpsi")
-    return next(
-        mistake
-        for mistake, is_made in (
+    return first_mistake(
+        (
             ("rule", "QHPSI" in alone and "QHPSI" not in environ),
             ("no octets", file == "" and "QHPSI" not in environ),
             ("not found", "QHPSI" not in environ),
@@ -275,9 +274,7 @@ def _mistake_in_service(drawn: Drawn, files: Mapping[str, str]) -> str:
             ("size", not is_scanned(config, message_bytes=message_bytes)),
             ("reject", config.reject_virus != 1),
             ("others", any(environ.get(name) != value for name, value in kept.items() if name not in limits)),
-            ("", True),
         )
-        if is_made
     )
 
 

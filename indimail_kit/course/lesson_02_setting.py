@@ -14,7 +14,7 @@ from indimail_kit.control.tcprules import NO_COLON, Rules, parse_rules
 from indimail_kit.course.answers import as_text, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.judging import as_lines, judge_text, text_of
+from indimail_kit.course.judging import as_lines, first_mistake, judge_text, text_of
 from indimail_kit.course.words import NAMES
 from indimail_kit.errors import RulesError
 from indimail_kit.qhpsi.config import QhpsiConfig
@@ -231,9 +231,8 @@ def _mistake_in_rules(rules: Rules, network: str, low: int, high: int, command: 
     settings = {ip: QhpsiConfig.from_environ(match.environment) for ip, match in found.items()}
     unscanned = {ip for ip in inside - exempt if not settings[ip].is_enabled}
     rest = [settings[ip] for ip in inside - exempt - unscanned]
-    return next(
-        mistake
-        for mistake, is_made in (
+    return first_mistake(
+        (
             ("denied", any(match.action == "deny" for match in found.values())),
             ("empty", any(one.command == "" for one in settings.values())),
             ("no dot", network.rstrip(".").encode() in keys and bool(unscanned)),
@@ -244,9 +243,7 @@ def _mistake_in_rules(rules: Rules, network: str, low: int, high: int, command: 
             ("swallow", any(one.reject_virus == 2 for one in rest)),
             ("exempt scanned", any(settings[ip].is_enabled for ip in exempt)),
             ("all scanned", settings[_FAR].is_enabled),
-            ("", True),
         )
-        if is_made
     )
 
 

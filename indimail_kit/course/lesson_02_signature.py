@@ -13,7 +13,7 @@ from typing import Final
 from indimail_kit.course.answers import as_text, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.judging import text_of
+from indimail_kit.course.judging import first_mistake, text_of
 from indimail_kit.course.words import NAMES
 from indimail_kit.errors import FormatError
 from indimail_kit.qhpsi.signature_builder import BodySignature, body_signature
@@ -109,9 +109,8 @@ def _mistake_in(signature: BodySignature, given: Mapping[str, object]) -> str:
     anywhere = {label: octets in text_of(given, label).encode() for label in (*BAD, GOOD)}
     found = [_is_found(signature.offset, octets, text_of(given, label).encode()) for label in BAD]
     bad_count = sum(anywhere[label] for label in BAD)
-    return next(
-        mistake
-        for mistake, is_made in (
+    return first_mistake(
+        (
             ("wildcard", any(part.kind != "octets" for part in signature.parts)),
             ("short", signature.evidence < MARKER_MINIMUM),
             ("target", signature.target not in _ANY_OR_MAIL),
@@ -119,9 +118,7 @@ def _mistake_in(signature: BodySignature, given: Mapping[str, object]) -> str:
             ("false alarm", anywhere[GOOD]),
             ("one", bad_count == 1),
             ("offset", not all(found)),
-            ("", True),
         )
-        if is_made
     )
 
 

@@ -29,7 +29,7 @@ from indimail_kit.lab.service_files import SERVICES, ServicePlaces, find_program
 from indimail_kit.logs.log import Log, read
 from indimail_kit.qhpsi.clamd_client import ClamdClient
 from indimail_kit.qhpsi.clamd_conf import require_short
-from indimail_kit.qhpsi.private_dir import PrivateHoldings, make_private_directory
+from indimail_kit.qhpsi.private_dir import PrivateHoldings
 from indimail_kit.qhpsi.signatures import DatabaseLine, Signature
 
 ServiceName = Literal["clamd", "freshclam"]
@@ -113,11 +113,8 @@ class Services:
         self._extra = tuple(extra_signatures)
         self._lock = threading.RLock()
         self._holdings = _Holdings(os.getpid())
-        if directory is None:
-            directory, self._holdings.lock = make_private_directory("ik-services-")
-            self._holdings.directory = directory
+        self.directory = self._holdings.settle_in(directory, prefix="ik-services-")
         self._finalizer = weakref.finalize(self, _give_back, self._holdings)
-        self.directory = directory.absolute()
         self._places = ServicePlaces(self.directory)
         self.socket_path = self._places.clamd / "clamd.sock"
         self.config_path = self._places.clamd / "clamd.conf"

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final
 from indimail_kit.errors import MissingPartError, ScanError
 from indimail_kit.qhpsi.clamd_client import ClamdClient
 from indimail_kit.qhpsi.clamd_conf import LOOPBACK, config_text, find_clamd, free_port, require_options, require_short
-from indimail_kit.qhpsi.private_dir import PrivateHoldings, make_private_directory
+from indimail_kit.qhpsi.private_dir import PrivateHoldings
 from indimail_kit.qhpsi.signatures import DatabaseLine, teaching_signatures, write_database
 
 if TYPE_CHECKING:
@@ -162,11 +162,9 @@ class ClamdDaemon:
         self._user = user
         self._lock = threading.RLock()
         self._holdings = _Holdings(os.getpid())
-        if directory is None:
-            directory, self._holdings.lock = make_private_directory("ik-clamd-")
-            self._holdings.directory = directory
+        directory = self._holdings.settle_in(directory, prefix="ik-clamd-")
         self._finalizer = weakref.finalize(self, _give_back, self._holdings)
-        self.directory = require_short(directory.absolute())
+        self.directory = require_short(directory)
         self.socket_path = self.directory / "clamd.sock"
         self.config_path = self.directory / "clamd.conf"
         self.log_path = Path(self._options.get("LogFile", self.directory / "clamd.log"))

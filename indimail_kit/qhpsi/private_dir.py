@@ -42,6 +42,13 @@ class PrivateHoldings:
         """Say whether this process is the owner."""
         return os.getpid() == self.owner_pid
 
+    def settle_in(self, directory: Path | None, *, prefix: str) -> Path:
+        """Return the caller's directory, which stays; or a new private one, which is then held."""
+        if directory is None:
+            directory, self.lock = make_private_directory(prefix)
+            self.directory = directory
+        return directory.absolute()
+
     def give_back_directory(self) -> None:
         """Remove the directory and give the lock up; a second call does nothing."""
         if self.directory is not None:

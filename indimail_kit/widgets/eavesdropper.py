@@ -17,7 +17,7 @@ from indimail_kit.errors import KitError, LabError
 from indimail_kit.visible import visible
 from indimail_kit.widgets import auth_markup
 from indimail_kit.widgets.html import style_sheet
-from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
+from indimail_kit.widgets.runner import Ended, run, run_here
 from indimail_kit.widgets.scripts import script
 from indimail_kit.widgets.static_view import StaticView
 
@@ -137,9 +137,7 @@ class Eavesdropper(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         """
         ended = run_here(self._begin(), self._show)
         self._end(ended)
-        if ended.result is None:
-            raise ended.error or LabError("an attack without a result")
-        return ended.result
+        return ended.outcome()
 
     def _on_message(self, _panel: object, content: dict[str, Any], _buffers: object) -> None:
         if self.panel.busy:
@@ -147,7 +145,7 @@ class Eavesdropper(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         if "secret" in content:
             self._listen_safely(str(content["secret"]))
         elif content.get("attack"):
-            self._start()
+            run(self._begin, self._show, self._end)
 
     def _listen_safely(self, passwd: str) -> None:
         try:
@@ -155,13 +153,6 @@ class Eavesdropper(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
             self.panel.tone, self.panel.sentence = "ik-quiet", IDLE
         except KitError as error:
             self.panel.tone, self.panel.sentence = "ik-bad", visible(f"There is no such login: {error}.")
-
-    def _start(self) -> None:
-        loop = running_loop()
-        if loop is None:
-            self._end(run_here(self._begin(), self._show))
-        else:
-            run_beside(self._begin(), self._show, self._end, loop=loop)
 
     def _begin(self) -> Callable[[Callable[[Guess], None]], Guess]:
         with self._starting:

@@ -17,7 +17,8 @@ from indimail_kit.widgets import markup
 from indimail_kit.widgets.html import Html, tag
 from indimail_kit.widgets.mail_form import MailForm
 from indimail_kit.widgets.rail import StationRail
-from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
+from indimail_kit.widgets.runner import Ended, run, run_here
+from indimail_kit.widgets.sends_mail import SendsMail
 from indimail_kit.widgets.static_view import StaticView
 
 if TYPE_CHECKING:
@@ -32,31 +33,12 @@ IDLE: Final = "Nothing is on its way. Write a mail and press Send."
 _HINT: Final = "Choose a station to look inside: Enter opens it, arrows move, Esc closes."
 
 
-class SendsMail(Protocol):
-    """What JourneyView needs of a lab; `indimail_kit.lab.Lab` is one."""
-
-    @property
-    def users(self) -> tuple[str, ...]:
-        """Addresses with a mailbox."""
-
-    @property
-    def scanner_name(self) -> str:
-        """The scanner in words."""
+class ShowsQueues(SendsMail, Protocol):
+    """What JourneyView needs of a lab."""
 
     @property
     def queue_base(self) -> Path:
         """Directory of the queues."""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the lab takes mail."""
-
-    @property
-    def journeys(self) -> list[Journey]:
-        """Every journey so far."""
-
-    def send(self, *, on_station: Callable[[Station], None] | None = None, **order: Any) -> Journey:
-        """Send one mail; `on_station` is called from other threads."""
 
 
 class JourneyView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
@@ -80,7 +62,7 @@ class JourneyView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is un
     sentence = t.Unicode(IDLE)
     opened = t.Enum(("", *STATION_KEYS), default_value="")
 
-    def __init__(self, lab: SendsMail, **traits: Any) -> None:
+    def __init__(self, lab: ShowsQueues, **traits: Any) -> None:
         self.lab = lab
         self.form = MailForm(users=lab.users, mechanisms=tuple(MECHANISMS))
         self.rail = StationRail()
@@ -116,18 +98,11 @@ class JourneyView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is un
         """
         ended = run_here(self._begin(), self._show)
         self._end(ended)
-        if ended.result is None:
-            raise ended.error or LabError("the journey ended without a result")
-        return ended.result
+        return ended.outcome()
 
     def _on_send(self, _button: object) -> None:
-        loop = running_loop()
-        if self.busy:
-            return
-        if loop is None:
-            self._end(run_here(self._begin(), self._show))
-        else:
-            run_beside(self._begin(), self._show, self._end, loop=loop)
+        if not self.busy:
+            run(self._begin, self._show, self._end)
 
     def _begin(self) -> Callable[[Callable[[Station], None]], Journey]:
         with self._starting:

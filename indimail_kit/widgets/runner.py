@@ -4,6 +4,8 @@ The lab tells each station from its own threads; a widget may be changed only wh
 
 - `run_here`: the caller waits and shows every update itself. For a notebook cell, nbclient and pytest.
 - `run_beside`: the caller goes on; updates are handed to its asyncio loop. For a click, so that a kernel stays awake.
+
+`run` takes the one that fits the thread it is called in.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from indimail_kit.errors import LabError
 
 Update = TypeVar("Update")
 Result = TypeVar("Result")
@@ -34,6 +38,17 @@ class Ended(Generic[Result]):
 
     result: Result | None = None
     error: BaseException | None = None
+
+    def outcome(self) -> Result:
+        """Return the result.
+
+        Raises:
+            BaseException: The work's own error.
+            LabError: The work ended without a result.
+        """
+        if self.result is None:
+            raise self.error or LabError("work that ended without a result")
+        return self.result
 
 
 def _ending(work: Work[Update, Result], tell: Callable[[Update], None]) -> Ended[Result]:
@@ -80,6 +95,19 @@ def run_beside(
     )
     thread.start()
     return thread
+
+
+def run(
+    begin: Callable[[], Work[Update, Result]],
+    show: Callable[[Update], None],
+    finish: Callable[[Ended[Result]], None],
+) -> None:
+    """Begin the work and run it beside this thread's loop, or here where there is none."""
+    loop = running_loop()
+    if loop is None:
+        finish(run_here(begin(), show))
+    else:
+        run_beside(begin(), show, finish, loop=loop)
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

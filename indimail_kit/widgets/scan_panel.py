@@ -21,9 +21,10 @@ from indimail_kit.widgets.auth_markup import heading_html
 from indimail_kit.widgets.html import EMPTY, Html, style_sheet
 from indimail_kit.widgets.ladder import ladder, lit, path_of_journey
 from indimail_kit.widgets.policy_markup import endings_html
-from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
+from indimail_kit.widgets.runner import Ended, run, run_here
 from indimail_kit.widgets.scan_form import IDLE, ScanForm
 from indimail_kit.widgets.scripts import script
+from indimail_kit.widgets.sends_mail import SendsMail
 from indimail_kit.widgets.static_view import StaticView
 
 if TYPE_CHECKING:
@@ -34,34 +35,15 @@ if TYPE_CHECKING:
 ON_ITS_WAY: Final = "On its way …"
 
 
-class ScansMail(Protocol):
-    """What ScanPanel needs of a lab; `indimail_kit.lab.Lab` is one."""
-
-    @property
-    def users(self) -> tuple[str, ...]:
-        """Addresses with a mailbox."""
-
-    @property
-    def scanner_name(self) -> str:
-        """The scanner in words."""
+class ScansMail(SendsMail, Protocol):
+    """What ScanPanel needs of a lab."""
 
     @property
     def qhpsi(self) -> str:
         """The value of QHPSI that stands for the lab's own scanner."""
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the lab takes mail."""
-
-    @property
-    def journeys(self) -> list[Journey]:
-        """Every journey so far."""
-
     def set_variable(self, name: str, value: str | None) -> None:
         """Set or remove a variable of the SMTP service."""
-
-    def send(self, *, on_station: Callable[[Station], None] | None = None, **order: Any) -> Journey:
-        """Send one mail."""
 
     def asking(self, scanner: Scanner) -> AbstractContextManager[None]:
         """Ask another scanner for a while."""
@@ -147,9 +129,7 @@ class ScanPanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         """
         ended = run_here(self._begin(), lambda _station: None)
         self._end(ended)
-        if ended.result is None:
-            raise ended.error or LabError("the journey ended without a result")
-        return ended.result
+        return ended.outcome()
 
     def close(self) -> None:
         """Close the view and forget the dropped mail."""
@@ -157,13 +137,8 @@ class ScanPanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         super().close()
 
     def _on_send(self) -> None:
-        loop = running_loop()
-        if self.form.busy:
-            return
-        if loop is None:
-            self._end(run_here(self._begin(), lambda _station: None))
-        else:
-            run_beside(self._begin(), lambda _station: None, self._end, loop=loop)
+        if not self.form.busy:
+            run(self._begin, lambda _station: None, self._end)
 
     def _begin(self) -> Callable[[Callable[[Station], None]], Journey]:
         with self._starting:

@@ -18,7 +18,7 @@ from indimail_kit.lab.places import DEMO_PASSWORD
 from indimail_kit.visible import visible
 from indimail_kit.widgets import auth_markup
 from indimail_kit.widgets.html import style_sheet
-from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
+from indimail_kit.widgets.runner import Ended, run, run_here
 from indimail_kit.widgets.scripts import script
 from indimail_kit.widgets.smtp_dialogue import SmtpDialogue
 from indimail_kit.widgets.static_view import StaticView
@@ -159,13 +159,9 @@ class SmtpConsole(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is un
             if len(self._typed_ahead) < MAX_TYPED_AHEAD:
                 self._typed_ahead.append((work, typed))
             return
-        loop, begun = running_loop(), self._begin(work, typed=typed)
-        if loop is None:
-            self._end(run_here(begun, lambda _update: None))
-        else:
-            run_beside(begun, lambda _update: None, self._end_beside, loop=loop)
+        run(lambda: self._begin(work, typed=typed), lambda _update: None, self._end_and_go_on)
 
-    def _end_beside(self, ended: Ended[tuple[str, ...]]) -> None:
+    def _end_and_go_on(self, ended: Ended[tuple[str, ...]]) -> None:
         self._end(ended)
         if self._typed_ahead:
             work, typed = self._typed_ahead.popleft()

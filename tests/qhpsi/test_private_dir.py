@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from indimail_kit.qhpsi.private_dir import make_private_directory, sweep
+from indimail_kit.qhpsi.private_dir import PrivateHoldings, make_private_directory, sweep
 
 
 def test_directory_is_private_and_held(tmp_path: Path) -> None:
@@ -47,3 +47,16 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
 
     assert sweep("ik-x-", parent=tmp_path) == ()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_callers_directory_stays(tmp_path: Path) -> None:
+    """Only a directory that was made here is removed; one of the caller's is left with all that is in it."""
+    holdings = PrivateHoldings(os.getpid())
+    given = holdings.settle_in(tmp_path, prefix="ik-test-")
+    holdings.give_back_directory()
+    made = holdings.settle_in(None, prefix="ik-test-")
+    was_there = made.is_dir()
+    holdings.give_back_directory()
+
+    assert (given, given.is_dir()) == (tmp_path, True)
+    assert (was_there, made.exists()) == (True, False)

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from indimail_kit.widgets.runner import Ended, run_beside, run_here, running_loop
+from indimail_kit.errors import LabError
+from indimail_kit.widgets.runner import Ended, run, run_beside, run_here, running_loop
 
 
 def count_to_three(tell):
@@ -94,3 +95,36 @@ def test_a_kernel_that_stopped_meanwhile_is_no_error():
 def test_there_is_no_loop_outside_a_kernel():
     """In plain Python there is none."""
     assert running_loop() is None
+
+
+def test_without_a_loop_run_has_ended_when_it_returns():
+    """In a script the caller waits: update and end have come in its own thread."""
+    told = []
+
+    run(lambda: count_to_three, told.append, lambda ended: told.append((ended.result, threading.get_ident())))
+
+    assert told == [1, 2, 3, (6, threading.get_ident())]
+
+
+def test_in_a_kernel_run_leaves_the_loop_awake():
+    """In a loop the caller goes on, and the end comes later."""
+    told = []
+
+    async def scenario():
+        done = asyncio.Event()
+        run(lambda: count_to_three, told.append, lambda _ended: done.set())
+        told.append("went on")
+        await asyncio.wait_for(done.wait(), 10)
+
+    asyncio.run(scenario())
+
+    assert told == ["went on", 1, 2, 3]
+
+
+def test_work_that_failed_has_no_outcome():
+    """A result is returned, the work's own error is raised, and so is the lack of both."""
+    assert Ended(result=6).outcome() == 6
+    with pytest.raises(ValueError, match="no"):
+        Ended(error=ValueError("no")).outcome()
+    with pytest.raises(LabError, match="without a result"):
+        Ended().outcome()
