@@ -8,6 +8,7 @@ qmail-multi, `read_message` looks at what lies in a queue without changing anyth
 
 from __future__ import annotations
 
+from indimail_kit.mailqueue.check import check_message as check_message
 from indimail_kit.mailqueue.enqueue import enqueue as enqueue
 from indimail_kit.mailqueue.enqueue import plan_records as plan_records
 from indimail_kit.mailqueue.layout import KINDS as KINDS
@@ -35,6 +36,8 @@ from indimail_kit.mailqueue.values import QueueScan as QueueScan
 from indimail_kit.mailqueue.values import ScanOutcome as ScanOutcome
 from indimail_kit.mailqueue.values import Step as Step
 from indimail_kit.mailqueue.values import SyncPolicy as SyncPolicy
+from indimail_kit.mailqueue.violations import RULES as RULES
+from indimail_kit.mailqueue.violations import Violation as Violation
 
 __all__ = [
     "INDIMAIL",
@@ -42,6 +45,7 @@ __all__ = [
     "PATTERNS",
     "QMAIL",
     "QUEUE_BASE",
+    "RULES",
     "SAFE",
     "SPLIT",
     "MessageFiles",
@@ -53,7 +57,9 @@ __all__ = [
     "ScanOutcome",
     "Step",
     "SyncPolicy",
+    "Violation",
     "check_free_space",
+    "check_message",
     "choose_queue",
     "create_queue",
     "create_queues",

@@ -14,6 +14,7 @@ Rule 2: nothing here opens a file below lock/: opening the trigger changes what 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ class QueueLayout:
         return (f"{kind}/{number}" for number in range(self.split)) if self.is_split(kind) else iter((kind,))
 
 
-_DIRECTORIES: Final = (
+DIRECTORIES: Final = (
     ("pid", 0o700, "qmailq"),
     ("mess", 0o750, "qmailq"),
     ("intd", 0o700, "qmailq"),
@@ -115,8 +116,21 @@ _DIRECTORIES: Final = (
 )
 """Directory -> mode and owner; the group is qmail. The sub-directories are like their parent. Source: queue-fix.c."""
 
-_QUEUE_MODE: Final = 0o750
+QUEUE_MODE: Final = 0o750
 """Mode of the queue directory itself; its owner is qmailq. Source: queue-fix.c."""
+
+FILE_MODES: Final = {kind: 0o644 if kind in ("mess", "intd", "todo") else 0o600 for kind in KINDS}
+"""Kind -> mode of its files. Source: recorded queue trees."""
+
+OWNERS: Final = {name: owner for name, _mode, owner in DIRECTORIES}
+"""Directory -> owner of it and of the files in it, lock/ apart; the group is qmail. Source: queue-fix.c."""
+
+LOCK_FILES: Final = (
+    ("sendmutex", stat.S_IFREG, 0, 0o600, "qmails"),
+    ("tcpto", stat.S_IFREG, TCPTO_BYTES, 0o644, "qmailr"),
+    ("trigger", stat.S_IFIFO, 0, 0o622, "qmails"),
+)
+"""Name below lock/, type, size (unit: octets), mode, owner; the group is qmail. Source: queue-fix.c."""
 
 
 def create_queue(directory: Path, *, split: int = SPLIT, bigtodo: bool = True) -> QueueLayout:
@@ -137,8 +151,8 @@ def create_queue(directory: Path, *, split: int = SPLIT, bigtodo: bool = True) -
     try:
         layout.directory.mkdir(parents=True, exist_ok=True)
         owners = _owners()
-        _settle(layout.directory, _QUEUE_MODE, owners, "qmailq")
-        for name, mode, owner in _DIRECTORIES:
+        _settle(layout.directory, QUEUE_MODE, owners, "qmailq")
+        for name, mode, owner in DIRECTORIES:
             _make_directory(layout.directory / name, mode, owners, owner)
             for part in layout.directories(name):
                 _make_directory(layout.directory / part, mode, owners, owner)
@@ -175,16 +189,19 @@ def _count_splits(directory: Path) -> int:
     return len(names) if names == {str(number) for number in range(len(names))} else 0
 
 
+def _owners() -> dict[str, tuple[int, int]]:
+    """Return the users to give files to; empty when we may not or cannot."""
+    return find_owners() if os.geteuid() == 0 else {}
+
+
 def _is_plain_number(name: str) -> bool:
     """Say whether a name is a number as the programs write it."""
     return name.isascii() and name.isdigit()
 
 
-def _owners() -> dict[str, tuple[int, int]]:
-    """Return user -> (uid, gid of qmail); empty when we may not or cannot give files away."""
-    if os.geteuid() != 0:
-        return {}
-    import grp  # both read the user data base: only root needs them
+def find_owners() -> dict[str, tuple[int, int]]:
+    """Return user -> (uid, gid of qmail) of the users that queues belong to; empty where IndiMail is not installed."""
+    import grp  # both read the user data base: not everybody needs them
     import pwd
 
     try:
@@ -203,16 +220,15 @@ def _make_directory(path: Path, mode: int, owners: dict[str, tuple[int, int]], o
 
 def _make_lock_files(lock: Path, owners: dict[str, tuple[int, int]]) -> None:
     """Make sendmutex, tcpto and the trigger unless they are there; none of them is opened when it exists."""
-    for name, octets, mode, owner in (
-        ("sendmutex", b"", 0o600, "qmails"),
-        ("tcpto", bytes(TCPTO_BYTES), 0o644, "qmailr"),
-    ):
-        if not (lock / name).exists():
-            (lock / name).write_bytes(octets)
-            _settle(lock / name, mode, owners, owner)
-    if not (lock / "trigger").exists():
-        os.mkfifo(lock / "trigger")
-        _settle(lock / "trigger", 0o622, owners, "qmails")
+    for name, form, size_bytes, mode, owner in LOCK_FILES:
+        path = lock / name
+        if path.exists():
+            continue
+        if form == stat.S_IFIFO:
+            os.mkfifo(path)
+        else:
+            path.write_bytes(bytes(size_bytes))
+        _settle(path, mode, owners, owner)
 
 
 def _settle(path: Path, mode: int, owners: dict[str, tuple[int, int]], owner: str) -> None:

@@ -7,7 +7,7 @@ is of several moments, so a state that INTERNALS does not know is an anomaly to 
 
 Rule 1: nothing is written, locked, or opened below lock/; O_NOATIME leaves the access time where the system lets us.
 Rule 2: no symbolic link is followed below the queue, and only regular files are read (a FIFO would be woken).
-Rule 3: what is odd is kept and named in `anomalies`, never dropped.
+Rule 3: what is odd is kept and named in `violations`, never dropped.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from indimail_kit.envelope import QueueRecords, Recipient, decode_recipients, decode_records
 from indimail_kit.errors import EnvelopeError, QueueError
 from indimail_kit.exitcodes import CHDIR
+from indimail_kit.mailqueue.check_message import check_kinds, check_message
 from indimail_kit.mailqueue.layout import KINDS, QueueLayout
-from indimail_kit.mailqueue.states import QueueState, state_of
+from indimail_kit.mailqueue.states import QueueState
+from indimail_kit.mailqueue.violations import Violation
 from indimail_kit.wiring import html_of
 
 MAX_CONTENT_BYTES: Final = 1 << 16
@@ -86,7 +88,8 @@ class MessageFiles:
         records: What todo says, else intd, else info; None when there is none or it cannot be read.
         local: Recipients of the local channel; empty without a local file.
         remote: Recipients of the remote channel; empty without a remote file.
-        anomalies: What is odd, as phrases for a person.
+        unread: What exists and could not be looked at: path and reason.
+        violations: Which rules it breaks, those about time and owners apart; see `check_message`.
     """
 
     queue: str
@@ -96,7 +99,8 @@ class MessageFiles:
     records: QueueRecords | None
     local: tuple[Recipient, ...]
     remote: tuple[Recipient, ...]
-    anomalies: tuple[str, ...]
+    unread: tuple[tuple[str, str], ...] = ()
+    violations: tuple[Violation, ...] = ()
 
     def _repr_html_(self) -> str:
         """Return the repr, escaped; for a notebook."""
@@ -107,39 +111,47 @@ class MessageFiles:
         return next((file for file in self.files if file.kind == kind), None)
 
     @property
+    def anomalies(self) -> tuple[str, ...]:
+        """Return what is odd, as phrases for a person."""
+        return tuple(violation.text for violation in self.violations)
+
+    @property
     def birth_ns(self) -> int | None:
         """Return when the message was preprocessed (mtime of info; unit: ns since 1970), None before that."""
         info = self.file("info")
         return None if info is None else info.mtime_ns
 
 
-def read_message(layout: QueueLayout, message_number: int) -> MessageFiles:
+def read_message(
+    layout: QueueLayout, message_number: int, *, max_content_bytes: int = MAX_CONTENT_BYTES
+) -> MessageFiles:
     """Look at the files of one message.
 
     Args:
         layout: The queue.
         message_number: Number of the message; one that is not in the queue gives state S1 without files.
+        max_content_bytes: Octets that are kept of one file.
 
     Raises:
         QueueError: Exit code 61: the queue cannot be opened. 62: a number that is no inode number.
     """
     paths = [(kind, layout.relative(kind, message_number)) for kind in KINDS]
-    anomalies: list[str] = []
+    unread: list[tuple[str, str]] = []
     with _opened_queue(layout) as queue_fd:
-        looks = (_read_file(kind, path, queue_fd, anomalies) for kind, path in paths)
+        looks = (_read_file(kind, path, queue_fd, max_content_bytes, unread) for kind, path in paths)
         files = tuple(file for file in looks if file is not None)
     by_kind = {file.kind: file for file in files}
-    anomalies += _odd_files(by_kind, message_number)
-    return MessageFiles(
+    message = MessageFiles(
         queue=layout.name,
         message_number=message_number,
         files=files,
-        state=_state(by_kind, anomalies),
-        records=_records(by_kind, anomalies),
-        local=_recipients(by_kind.get("local"), anomalies),
-        remote=_recipients(by_kind.get("remote"), anomalies),
-        anomalies=tuple(anomalies),
+        state=check_kinds(by_kind.keys())[0],
+        records=_records(by_kind),
+        local=_recipients(by_kind.get("local")),
+        remote=_recipients(by_kind.get("remote")),
+        unread=tuple(unread),
     )
+    return replace(message, violations=check_message(layout, message, now_s=None))
 
 
 def list_messages(layout: QueueLayout) -> tuple[int, ...]:
@@ -194,17 +206,19 @@ def _open_below(path: str, queue_fd: int, flags: int = 0) -> int:
             os.close(fd)
 
 
-def _read_file(kind: str, path: str, queue_fd: int, anomalies: list[str]) -> QueueFile | None:
+def _read_file(
+    kind: str, path: str, queue_fd: int, max_content_bytes: int, unread: list[tuple[str, str]]
+) -> QueueFile | None:
     """Look at one file; None when it does not exist, or vanished meanwhile."""
     try:
         status = os.stat(path, dir_fd=queue_fd, follow_symlinks=False)
         content = b""
         if stat.S_ISREG(status.st_mode):
-            status, content = _read_content(path, queue_fd)
+            status, content = _read_content(path, queue_fd, max_content_bytes)
     except FileNotFoundError:
         return None
     except OSError as error:
-        anomalies.append(f"{path} cannot be read: {error.strerror}")
+        unread.append((path, error.strerror or "no reason given"))
         return None
     is_regular = stat.S_ISREG(status.st_mode)
     return QueueFile(
@@ -225,67 +239,39 @@ def _read_file(kind: str, path: str, queue_fd: int, anomalies: list[str]) -> Que
     )
 
 
-def _read_content(path: str, queue_fd: int) -> tuple[os.stat_result, bytes]:
+def _read_content(path: str, queue_fd: int, max_content_bytes: int) -> tuple[os.stat_result, bytes]:
     """Return status and first octets of a file that was regular a moment ago."""
     fd = _open_below(path, queue_fd)
     try:
         status = os.fstat(fd)
-        return status, os.read(fd, MAX_CONTENT_BYTES) if stat.S_ISREG(status.st_mode) else b""
+        return status, os.read(fd, max_content_bytes) if stat.S_ISREG(status.st_mode) else b""
     finally:
         os.close(fd)
 
 
-def _odd_files(by_kind: dict[str, QueueFile], message_number: int) -> Iterator[str]:
-    """Yield what is odd about the files, apart from their content."""
-    for file in by_kind.values():
-        if not file.is_regular:
-            yield f"{file.path} is not a regular file"
-    mess, intd, todo = (by_kind.get(kind) for kind in ("mess", "intd", "todo"))
-    if mess is not None and mess.inode != message_number:
-        yield f"inode {mess.inode} of {mess.path} differs from its name"
-    if intd is not None and todo is not None and intd.inode != todo.inode:
-        yield f"{intd.path} and {todo.path} are not the same file"
-
-
-def _state(by_kind: dict[str, QueueFile], anomalies: list[str]) -> QueueState | None:
-    """Return the state that the files prove."""
-    try:
-        return state_of(by_kind.keys())
-    except QueueError as error:
-        anomalies.append(str(error))
-        return None
-
-
-def _records(by_kind: dict[str, QueueFile], anomalies: list[str]) -> QueueRecords | None:
+def _records(by_kind: dict[str, QueueFile]) -> QueueRecords | None:
     """Return the records of todo, intd or info, whichever exists first."""
     file = next((by_kind[kind] for kind in ("todo", "intd", "info") if kind in by_kind), None)
-    if file is None or not _is_whole(file, anomalies):
+    if file is None or not _is_whole(file):
         return None
     try:
-        records = decode_records(file.content)
-    except EnvelopeError as error:
-        anomalies.append(f"{file.path}: {error}")
+        return decode_records(file.content)
+    except EnvelopeError:  # check_message says it
         return None
-    if records.unknown:
-        anomalies.append(f"{file.path} has {len(records.unknown)} record(s) of an unknown kind")
-    return records
 
 
-def _recipients(file: QueueFile | None, anomalies: list[str]) -> tuple[Recipient, ...]:
+def _recipients(file: QueueFile | None) -> tuple[Recipient, ...]:
     """Return the recipients of a channel."""
-    if file is None or not _is_whole(file, anomalies):
+    if file is None or not _is_whole(file):
         return ()
     try:
         return decode_recipients(file.content)
-    except EnvelopeError as error:
-        anomalies.append(f"{file.path}: {error}")
+    except EnvelopeError:  # check_message says it
         return ()
 
 
-def _is_whole(file: QueueFile, anomalies: list[str]) -> bool:
-    """Say whether the content can be decoded; a longer file is named, not guessed at."""
-    if file.is_truncated:
-        anomalies.append(f"{file.path} is longer than {MAX_CONTENT_BYTES} octets and was not decoded")
+def _is_whole(file: QueueFile) -> bool:
+    """Say whether the content can be decoded; half of a longer file is not guessed at."""
     return file.is_regular and not file.is_truncated
 
 

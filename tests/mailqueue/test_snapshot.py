@@ -435,7 +435,7 @@ def test_set_of_files_that_internals_does_not_know_has_no_state(queue: QueueLayo
     """A broken queue is shown, not hidden."""
     queue.path("todo", 7).write_bytes(b"Fa@b\0")
     message = read_message(queue, 7)
-    assert (message.state, message.anomalies) == (None, ("no state has the files ['todo']",))
+    assert (message.state, message.anomalies) == (None, ("message 7 has todo, but no mess",))
 
 
 def test_intd_that_is_not_todo_is_named(queue: QueueLayout, put: Put) -> None:
