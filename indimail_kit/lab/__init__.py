@@ -9,6 +9,7 @@ qmail-lspawn) in one process, with real files, real sockets, a real clamd of its
 Place in the journey: above all rooms that do the work; below course, widgets and the command line that show it.
 """
 
+from indimail_kit.lab.corpus import make_queue as make_queue
 from indimail_kit.lab.demo import CASES as CASES
 from indimail_kit.lab.demo import run_demo as run_demo
 from indimail_kit.lab.journey import Journey as Journey
@@ -19,4 +20,15 @@ from indimail_kit.lab.lab import Lab as Lab
 from indimail_kit.lab.services import Services as Services
 from indimail_kit.lab.session import SmtpdLimits as SmtpdLimits
 
-__all__ = ["CASES", "Journey", "Lab", "RawBlock", "Services", "SmtpdLimits", "Station", "StationState", "run_demo"]
+__all__ = [
+    "CASES",
+    "Journey",
+    "Lab",
+    "RawBlock",
+    "Services",
+    "SmtpdLimits",
+    "Station",
+    "StationState",
+    "make_queue",
+    "run_demo",
+]

@@ -21,6 +21,8 @@ from indimail_kit.mailqueue.multi import check_free_space as check_free_space
 from indimail_kit.mailqueue.multi import choose_queue as choose_queue
 from indimail_kit.mailqueue.multi import create_queues as create_queues
 from indimail_kit.mailqueue.multi import layout_from_environ as layout_from_environ
+from indimail_kit.mailqueue.queues import Queues as Queues
+from indimail_kit.mailqueue.queues import open_queues as open_queues
 from indimail_kit.mailqueue.snapshot import MessageFiles as MessageFiles
 from indimail_kit.mailqueue.snapshot import QueueFile as QueueFile
 from indimail_kit.mailqueue.snapshot import list_messages as list_messages
@@ -54,6 +56,7 @@ __all__ = [
     "QueueScan",
     "QueueState",
     "Queued",
+    "Queues",
     "ScanOutcome",
     "Step",
     "SyncPolicy",
@@ -67,6 +70,7 @@ __all__ = [
     "enqueue",
     "layout_from_environ",
     "list_messages",
+    "open_queues",
     "plan_records",
     "read_message",
     "state_of",
