@@ -166,15 +166,15 @@ def detect_layout(directory: Path) -> QueueLayout:
     """Tell the split and BIGTODO of an existing queue from its directories.
 
     Raises:
-        QueueError: Exit code 61: no such directory. 62: mess has no sub-directories 0 … n-1.
+        QueueError: Exit code 61: no such directory. 62: mess has no sub-directories 0 … n-1, and no other kind has.
     """
     directory = Path(directory)
     if not directory.is_dir():
         raise QueueError(f"no queue at {directory}", exit_code=CHDIR)
-    split = _count_splits(directory / "mess")
+    split = next(filter(None, (_count_splits(directory / kind) for kind in ("mess", "info", "local", "remote"))), 0)
     if split == 0:
         raise QueueError("mess without sub-directories 0, 1, 2 …", exit_code=MESS_FILE, path="mess")
-    return QueueLayout(directory, split, _count_splits(directory / "todo") > 0)
+    return QueueLayout(directory, split, any(_count_splits(directory / kind) for kind in ("todo", "intd")))
 
 
 def _count_splits(directory: Path) -> int:

@@ -13,16 +13,15 @@ Rule 3: what is odd is kept and named in `violations`, never dropped.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from indimail_kit.envelope import QueueRecords, Recipient, decode_recipients, decode_records
-from indimail_kit.errors import EnvelopeError, QueueError
-from indimail_kit.exitcodes import CHDIR
+from indimail_kit.errors import EnvelopeError
+from indimail_kit.mailqueue.beneath import NUMBER, names_below, open_below, opened_queue
 from indimail_kit.mailqueue.check_message import check_kinds, check_message
 from indimail_kit.mailqueue.layout import KINDS, QueueLayout
 from indimail_kit.mailqueue.states import QueueState
@@ -31,12 +30,6 @@ from indimail_kit.wiring import html_of
 
 MAX_CONTENT_BYTES: Final = 1 << 16
 """Octets that are kept of one file (unit: octets)."""
-
-_LOOK: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NOATIME: Final = getattr(os, "O_NOATIME", 0)
-
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,19}")
-"""Name of a file that belongs to a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +130,7 @@ def read_message(
     """
     paths = [(kind, layout.relative(kind, message_number)) for kind in KINDS]
     unread: list[tuple[str, str]] = []
-    with _opened_queue(layout) as queue_fd:
+    with opened_queue(layout) as queue_fd:
         looks = (_read_file(kind, path, queue_fd, max_content_bytes, unread) for kind, path in paths)
         files = tuple(file for file in looks if file is not None)
     by_kind = {file.kind: file for file in files}
@@ -161,49 +154,13 @@ def list_messages(layout: QueueLayout) -> tuple[int, ...]:
         QueueError: Exit code 61: the queue cannot be opened.
     """
     numbers: set[int] = set()
-    with _opened_queue(layout) as queue_fd:
+    with opened_queue(layout) as queue_fd:
         for kind in KINDS:
             for index, path in enumerate(layout.directories(kind)):
                 remainder = index if layout.is_split(kind) else None
-                numbers.update(_numbers(_names(path, queue_fd), remainder, layout.split))
+                with suppress(OSError):  # not there, or not for us
+                    numbers.update(_numbers(names_below(path, queue_fd), remainder, layout.split))
     return tuple(sorted(numbers))
-
-
-@contextmanager
-def _opened_queue(layout: QueueLayout) -> Iterator[int]:
-    """Give a descriptor of the queue directory."""
-    try:
-        fd = _open(str(layout.directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, None)
-    except OSError as error:
-        raise QueueError(f"no queue at {layout.directory}: {error.strerror}", exit_code=CHDIR) from error
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _open(path: str, flags: int, dir_fd: int | None) -> int:
-    """Open without touching the access time where we may (owner or root)."""
-    try:
-        return os.open(path, flags | _NOATIME, dir_fd=dir_fd)
-    except PermissionError:
-        return os.open(path, flags, dir_fd=dir_fd)
-
-
-def _open_below(path: str, queue_fd: int, flags: int = 0) -> int:
-    """Open a path of the queue for reading, without following a link in any of its parts."""
-    *parents, name = path.split("/")
-    fd = queue_fd
-    try:
-        for parent in parents:
-            child = _open(parent, _LOOK | os.O_DIRECTORY, fd)
-            if fd != queue_fd:
-                os.close(fd)
-            fd = child
-        return _open(name, _LOOK | flags, fd)
-    finally:
-        if fd != queue_fd:
-            os.close(fd)
 
 
 def _read_file(
@@ -241,7 +198,7 @@ def _read_file(
 
 def _read_content(path: str, queue_fd: int, max_content_bytes: int) -> tuple[os.stat_result, bytes]:
     """Return status and first octets of a file that was regular a moment ago."""
-    fd = _open_below(path, queue_fd)
+    fd = open_below(path, queue_fd)
     try:
         status = os.fstat(fd)
         return status, os.read(fd, max_content_bytes) if stat.S_ISREG(status.st_mode) else b""
@@ -275,20 +232,8 @@ def _is_whole(file: QueueFile) -> bool:
     return file.is_regular and not file.is_truncated
 
 
-def _names(path: str, queue_fd: int) -> list[str]:
-    """Return the names in a directory of the queue; none when it is not there or may not be read."""
-    try:
-        fd = _open_below(path, queue_fd, os.O_DIRECTORY)
-    except OSError:
-        return []
-    try:
-        return os.listdir(fd)  # noqa: PTH208 (a descriptor, not a path)
-    finally:
-        os.close(fd)
-
-
 def _numbers(names: Iterable[str], remainder: int | None, split: int) -> Iterator[int]:
     """Yield the message numbers among the names of a directory that are in their right place."""
     for name in names:
-        if _NUMBER.fullmatch(name) and (remainder is None or int(name) % split == remainder):
+        if NUMBER.fullmatch(name) and (remainder is None or int(name) % split == remainder):
             yield int(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -199,6 +200,14 @@ def test_only_root_may_give_files_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody else keeps them."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert layout_module._owners() == {}
+
+
+@pytest.mark.parametrize("missing", ["mess/3", "mess", "todo/0", "intd/4"])
+def test_layout_is_found_although_a_directory_is_missing(tmp_path: Path, missing: str) -> None:
+    """The other kinds have all of them, and a queue that needs repair can be looked at."""
+    made = create_queue(tmp_path / "q", split=5)
+    shutil.rmtree(tmp_path / "q" / missing)
+    assert detect_layout(tmp_path / "q") == made
 
 
 @pytest.mark.parametrize(("split", "bigtodo"), [(151, True), (23, False), (23, True), (1, False)])
