@@ -81,7 +81,7 @@ class OpenNotebook:
 
     def run_all(self) -> None:
         """Run every cell; return when the last has run."""
-        _evaluate(self.page, _RUN_ALL, what="running all cells")
+        evaluate_within_limit(self.page, _RUN_ALL, what="running all cells")
 
     def cells(self) -> list[dict[str, Any]]:
         """Return source, execution count and outputs of each code cell."""
@@ -106,7 +106,7 @@ class OpenNotebook:
         dialog.dismiss()
 
 
-def _evaluate(page: Page, call: str, *, what: str) -> None:
+def evaluate_within_limit(page: Page, call: str, *, what: str) -> None:
     """Await a call in the page; an error, not a wait for ever, when it does not come back."""
     page.evaluate(_LIMITED % {"what": what, "limit": _LONG_MS, "call": call})
 
@@ -183,7 +183,7 @@ class JupyterInChromium:
         opened._watch()
         page.goto(f"{self.address}/lab/workspaces/{secrets.token_hex(4)}/tree/{quote(notebook)}?token={self.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
-        _evaluate(page, _READY, what="opening the notebook")
+        evaluate_within_limit(page, _READY, what="opening the notebook")
         return opened
 
     def _set_theme(self, *, is_dark: bool) -> None:
@@ -216,6 +216,8 @@ def _write_settings(directory: Path) -> None:
     settings = {
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
         "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+        # Two tabs of one notebook: what one saves by itself, the other asks about in a dialog that nobody answers.
+        "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
     }
     (directory / "overrides.json").write_text(json.dumps(settings), encoding="utf-8")
 

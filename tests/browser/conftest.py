@@ -173,9 +173,10 @@ def picture_folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def saved_text() -> Callable[[Any, Path], str]:
     """Give the function that saves a page's notebook with its widget state and returns the file's text."""
+    evaluate_within_limit = load_tool("jupyterlab_in_chromium").evaluate_within_limit
 
     def save(page: Any, path: Path) -> str:
-        page.evaluate(SAVE)
+        evaluate_within_limit(page, SAVE, what="saving the notebook")
         text = path.read_text(encoding="utf-8")
         assert "application/vnd.jupyter.widget-state+json" in text, "saved without the widgets' state"
         return text

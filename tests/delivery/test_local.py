@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -257,10 +258,10 @@ def test_postfilt_takes_what_nobody_took(house: House, delivery: Make) -> None:
 
 
 def test_no_deliver_throws_the_mail_away(house: House, delivery: Make) -> None:
-    """/NoDeliver: a success without a file."""
+    """/NoDeliver: a success without a file, and the report says which rule it was."""
     house.filters["prefilt@example.com"] = [rule("/NoDeliver")]
 
-    assert deliver(house, delivery()) == BLACKHOLED
+    assert deliver(house, delivery()) == dataclasses.replace(BLACKHOLED, rule=rule("/NoDeliver"))
     assert house.mails("bob") == []
 
 
