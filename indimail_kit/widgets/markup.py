@@ -162,7 +162,7 @@ def raw_html(raw: RawBlock, *, is_open: bool = False, has_buttons: bool = False)
     more = tag("p", f"… and {rest:,} more characters", cls="ik-more") if rest else EMPTY
     pre = tag("pre", _without_whole_eicar(shown), cls="ik-pre", tabindex="0", aria_label=raw.title)
     pre = pre if shown else tag("p", "Nothing: it is empty.", cls="ik-more")
-    body = (tag("summary", title, place), pre, more, _command(raw.command, has_buttons=has_buttons))
+    body = (tag("summary", title, place), pre, more, command_html(raw.command, has_buttons=has_buttons))
     return tag("details", *body, cls="ik-raw", open="") if is_open else tag("details", *body, cls="ik-raw")
 
 
@@ -175,7 +175,8 @@ def _without_whole_eicar(text: str) -> Html:
     return join(parts[1:])
 
 
-def _command(command: str, *, has_buttons: bool) -> Html:
+def command_html(command: str, *, has_buttons: bool = False) -> Html:
+    """Return the command that shows the same in a terminal; nothing for none."""
     if not command:
         return EMPTY
     button = tag("button", "copy", cls="ik-copy", type="button", title="Copy the command") if has_buttons else EMPTY
