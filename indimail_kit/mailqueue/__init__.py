@@ -9,6 +9,7 @@ qmail-multi, `read_message` looks at what lies in a queue without changing anyth
 from __future__ import annotations
 
 from indimail_kit.mailqueue.check import check_message as check_message
+from indimail_kit.mailqueue.check import check_queue as check_queue
 from indimail_kit.mailqueue.enqueue import enqueue as enqueue
 from indimail_kit.mailqueue.enqueue import plan_records as plan_records
 from indimail_kit.mailqueue.layout import KINDS as KINDS
@@ -63,6 +64,7 @@ __all__ = [
     "Violation",
     "check_free_space",
     "check_message",
+    "check_queue",
     "choose_queue",
     "create_queue",
     "create_queues",

@@ -159,8 +159,10 @@ def _envelopes(files: MessageFiles) -> _Found:
     mess = files.file("mess")
     if is_queued and mess is not None and mess.is_regular and mess.size_bytes == 0:
         yield mess.path, "empty-mess", f"{mess.path} is empty, and the message is {files.state and files.state.value}"
+    # todo-proc writes info, local and remote anew as long as there is a todo: until then they may be half written.
+    counting = ("info", "local", "remote") if files.file("todo") is None else ("todo",)
     for file in files.files:
-        if file.kind not in ("todo", "info", "local", "remote") or not file.is_regular:
+        if file.kind not in counting or not file.is_regular:
             continue
         if file.is_truncated:
             seen = len(file.content)
@@ -198,7 +200,7 @@ def _times(files: MessageFiles, now_s: int) -> _Found:
         mess = files.file("mess")
         if mess is not None and now_s > mess.atime_ns // 10**9 + OSSIFIED_S:
             hours = (now_s - mess.atime_ns // 10**9) // 3600
-            text = f"{mess.path} is in {files.state.name} ({files.state.value}) since {hours} hours"
+            text = f"{mess.path}: for {hours} hours {files.state.value}, and nobody does it any more"
             yield mess.path, "ossified", text
     birth_s = (files.birth_ns or 0) // 10**9
     retry_s = now_s + 40 * isqrt(max(now_s - birth_s, 0)) + 400 + _RETRY_SLACK_S if birth_s else now_s + _RETRY_SLACK_S

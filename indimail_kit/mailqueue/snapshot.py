@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -115,26 +115,44 @@ class MessageFiles:
         return None if info is None else info.mtime_ns
 
 
-def read_message(
-    layout: QueueLayout, message_number: int, *, max_content_bytes: int = MAX_CONTENT_BYTES
-) -> MessageFiles:
+def read_message(layout: QueueLayout, message_number: int) -> MessageFiles:
     """Look at the files of one message.
 
     Args:
         layout: The queue.
         message_number: Number of the message; one that is not in the queue gives state S1 without files.
-        max_content_bytes: Octets that are kept of one file.
 
     Raises:
         QueueError: Exit code 61: the queue cannot be opened. 62: a number that is no inode number.
     """
-    paths = [(kind, layout.relative(kind, message_number)) for kind in KINDS]
-    unread: list[tuple[str, str]] = []
     with opened_queue(layout) as queue_fd:
-        looks = (_read_file(kind, path, queue_fd, max_content_bytes, unread) for kind, path in paths)
-        files = tuple(file for file in looks if file is not None)
+        message = look_at_message(layout, message_number, queue_fd)
+    return replace(message, violations=check_message(layout, message, now_s=None))
+
+
+def look_at_message(
+    layout: QueueLayout, message_number: int, queue_fd: int, *, max_bytes: Mapping[str, int] | None = None
+) -> MessageFiles:
+    """Look at the files of one message of a queue that is open; nothing is said about rules.
+
+    Args:
+        layout: The queue.
+        message_number: Number of the message.
+        queue_fd: Descriptor of the queue directory.
+        max_bytes: Kind -> octets that are kept of its file, if not MAX_CONTENT_BYTES; 0 leaves the file closed.
+
+    Raises:
+        QueueError: Exit code 62: a number that is no inode number.
+    """
+    limits = max_bytes or {}
+    unread: list[tuple[str, str]] = []
+    looks = [
+        _read_file(kind, layout.relative(kind, message_number), queue_fd, limits.get(kind, MAX_CONTENT_BYTES), unread)
+        for kind in KINDS
+    ]
+    files = tuple(file for file in looks if file is not None)
     by_kind = {file.kind: file for file in files}
-    message = MessageFiles(
+    return MessageFiles(
         queue=layout.name,
         message_number=message_number,
         files=files,
@@ -144,7 +162,6 @@ def read_message(
         remote=_recipients(by_kind.get("remote")),
         unread=tuple(unread),
     )
-    return replace(message, violations=check_message(layout, message, now_s=None))
 
 
 def list_messages(layout: QueueLayout) -> tuple[int, ...]:
@@ -170,7 +187,7 @@ def _read_file(
     try:
         status = os.stat(path, dir_fd=queue_fd, follow_symlinks=False)
         content = b""
-        if stat.S_ISREG(status.st_mode):
+        if stat.S_ISREG(status.st_mode) and max_content_bytes:
             status, content = _read_content(path, queue_fd, max_content_bytes)
     except FileNotFoundError:
         return None

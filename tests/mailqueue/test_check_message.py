@@ -196,6 +196,12 @@ def test_message_that_is_being_written_may_have_two_names() -> None:
     assert rules(message(file("mess", links=2))) == []
 
 
+@pytest.mark.parametrize("kind", ["info", "local", "remote"])
+def test_file_that_is_being_preprocessed_may_be_half_written(kind: str) -> None:
+    """As long as there is a todo, todo-proc writes them anew."""
+    assert rules(message(*S4, file(kind, size_bytes=0, content=b"T"))) == []
+
+
 def test_owners_are_looked_at_only_where_they_are_known() -> None:
     """A machine without IndiMail's users has nothing to compare with."""
     foreign = message(file("mess", uid=1000), file("info", uid=1000))
