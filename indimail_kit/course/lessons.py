@@ -12,6 +12,12 @@ from indimail_kit.course import (
     lesson_02_service,
     lesson_02_setting,
     lesson_02_signature,
+    lesson_03_crash,
+    lesson_03_places,
+    lesson_03_records,
+    lesson_03_repair,
+    lesson_03_states,
+    lesson_03_time,
 )
 from indimail_kit.course.exercise import Exercise
 
@@ -36,5 +42,16 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     lesson_02_deciding.WHY_451,
     lesson_02_reading.REPLIES,
     lesson_02_signature.SIGNATURE,
+    lesson_03_places.PLACE,
+    lesson_03_places.COPIED,
+    lesson_03_records.ENVELOPE,
+    lesson_03_records.WAITING,
+    lesson_03_places.QUEUES,
+    lesson_03_states.STATES,
+    lesson_03_states.BROKEN,
+    lesson_03_time.RETRY,
+    lesson_03_time.WHY,
+    lesson_03_crash.CRASH,
+    lesson_03_repair.RENAME,
 )
 """Number, grade and all; `Classroom` asks them by number."""
