@@ -5,7 +5,8 @@ Source: RFC 4954 section 4 (where secrets stand in a dialogue).
 Note for maintainers: people type passwords in the wrong place: behind AUTH without a mechanism, at a prompt that the
 server has already given up, as a command that the server then quotes in its reply. So a client's lines are masked from
 AUTH until the server has ended the exchange, and after a failed one until the client sends a command that SMTP knows;
-and a masked text is masked again wherever the server repeats it.
+and a masked text is masked again wherever the server repeats it. A mail is no part of the dialogue and may have
+millions of lines: it is skipped to its dot in one search.
 
 Rule 1: in doubt mask. A masked line is always MASK, so not even the length of a secret is told.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -40,6 +41,7 @@ _VERB: Final = re.compile(
     re.IGNORECASE,
 )
 _DATA: Final = re.compile(rb"\s*DATA\s*", re.IGNORECASE)
+_DOT: Final = re.compile(rb"^\.\r?(?:\n|\Z)", re.MULTILINE)
 _ECHO_MIN_BYTES: Final = 4
 """Shortest masked text that is looked for in replies (unit: octets); Base64 has no shorter one."""
 
@@ -80,13 +82,6 @@ class _Side:
         self.chunk_indexes.append(chunk_index)
         self.stream += octets
 
-    def lines(self) -> Iterable[_Line]:
-        """Yield the lines; the last may lack its end."""
-        for match in _LINE.finditer(bytes(self.stream)):
-            text = framing.strip_line_end(match.group())
-            index = self.chunk_indexes[bisect_right(self.starts, match.start()) - 1]
-            yield _Line(self.direction, index, match.start(), match.start() + len(text), text)
-
     def rebuilt(self) -> Iterable[tuple[int, bytes]]:
         """Yield (chunk index, octets) with what is masked replaced; the MASK stands where the secret began."""
         texts = [bytearray() for _ in self.starts]
@@ -104,13 +99,48 @@ class _Side:
         return zip(self.chunk_indexes, map(bytes, texts), strict=True)
 
 
-def _take_apart(chunks: Iterable[WireChunk]) -> tuple[dict[Direction, _Side], list[_Line]]:
-    """Return both sides, and all lines in the order in which they were begun."""
+class _Reader:
+    """Reads the lines of one side, one after the other; the last may lack its end."""
+
+    def __init__(self, side: _Side) -> None:
+        self._side = side
+        self._stream = bytes(side.stream)
+        self._at = 0
+
+    @property
+    def chunk_index(self) -> int:
+        """Return the index of the chunk in which the next line begins, -1 when there is none."""
+        if self._at >= len(self._stream):
+            return -1
+        return self._side.chunk_indexes[bisect_right(self._side.starts, self._at) - 1]
+
+    def read(self) -> _Line:
+        """Return the next line."""
+        match = _LINE.match(self._stream, self._at)
+        text = framing.strip_line_end(match.group() if match is not None else b"")
+        start, index = self._at, self.chunk_index
+        self._at = match.end() if match is not None else len(self._stream)
+        return _Line(self._side.direction, index, start, start + len(text), text)
+
+    def skip_message(self) -> None:
+        """Go to the line that is a dot and nothing else, or to the end."""
+        dot = _DOT.search(self._stream, self._at)
+        self._at = dot.start() if dot is not None else len(self._stream)
+
+
+def _sides_of(chunks: Iterable[WireChunk]) -> dict[Direction, _Side]:
+    """Return what each side sent."""
     sides: dict[Direction, _Side] = {"client": _Side("client"), "server": _Side("server")}
     for index, chunk in enumerate(chunks):
         sides[chunk.direction].add(index, chunk.octets)
-    lines = [line for side in sides.values() for line in side.lines()]
-    return sides, sorted(lines, key=lambda line: line.chunk_index)
+    return sides
+
+
+def _in_order(client: _Reader, server: _Reader) -> Iterator[_Line]:
+    """Yield the lines of both in the order in which they were begun; none is read before it is its turn."""
+    while client.chunk_index >= 0 or server.chunk_index >= 0:
+        is_client = server.chunk_index < 0 or 0 <= client.chunk_index < server.chunk_index
+        yield (client if is_client else server).read()
 
 
 def redact(chunks: Iterable[WireChunk], *, masks_unknown: bool = False) -> tuple[WireChunk, ...]:
@@ -126,9 +156,9 @@ def redact(chunks: Iterable[WireChunk], *, masks_unknown: bool = False) -> tuple
         out, since the number of chunks would tell its length. ``*``, which cancels, stays.
     """
     recorded = tuple(chunks)
-    sides, lines = _take_apart(recorded)
-    secrets = _find_secrets(lines, sides["client"], masks_unknown=masks_unknown)
-    sides["server"].masked += _find_echoes(lines, secrets)
+    sides = _sides_of(recorded)
+    replies, secrets = _find_secrets(sides, masks_unknown=masks_unknown)
+    sides["server"].masked += _find_echoes(replies, secrets)
     texts = {index: text for side in sides.values() for index, text in side.rebuilt()}
     return tuple(
         WireChunk(chunk.unix_ns, chunk.direction, texts[index])
@@ -159,7 +189,8 @@ def format_dialogue(chunks: Iterable[WireChunk], *, shows_secrets: bool = False,
         shows_secrets: Whether nothing is masked; only for a person who asked for it.
         masks_unknown: As in `redact`.
     """
-    _sides, lines = _take_apart(chunks if shows_secrets else redact(chunks, masks_unknown=masks_unknown))
+    sides = _sides_of(chunks if shows_secrets else redact(chunks, masks_unknown=masks_unknown))
+    lines = _in_order(_Reader(sides["client"]), _Reader(sides["server"]))
     return "\n".join(f"{line.direction[0].upper()}: {_visible(line.octets)}" for line in lines)
 
 
@@ -179,24 +210,29 @@ def _secret_start(line: bytes) -> int | None:
     return start if start < len(line) else None
 
 
-def _find_secrets(lines: Sequence[_Line], client: _Side, *, masks_unknown: bool) -> set[bytes]:
-    """Walk through the dialogue, note what to mask on the client's side, and return the masked texts."""
+def _find_secrets(sides: dict[Direction, _Side], *, masks_unknown: bool) -> tuple[list[_Line], set[bytes]]:
+    """Walk through the dialogue, note what to mask on the client's side; return the replies and the masked texts."""
     state = _State.COMMANDS
     is_data_asked = False
+    replies: list[_Line] = []
     secrets: set[bytes] = set()
-    for line in lines:
+    client = _Reader(sides["client"])
+    for line in _in_order(client, _Reader(sides["server"])):
         if line.direction == "server":
+            replies.append(line)
             state = _after_reply(state, line.octets, is_data_asked=is_data_asked)
+            if state is _State.MESSAGE:
+                client.skip_message()
             continue
         start = _client_secret(state, line.octets)
         if masks_unknown and start is None and state is _State.COMMANDS and not _VERB.match(line.octets):
             start = 0
         if start is not None:
-            client.masked.append((line.start + start, line.end))
+            sides["client"].masked.append((line.start + start, line.end))
             secrets.add(line.octets[start:].strip())
         state = _after_client(state, line.octets)
         is_data_asked = state is _State.COMMANDS and _DATA.fullmatch(line.octets) is not None
-    return secrets
+    return replies, secrets
 
 
 def _client_secret(state: _State, line: bytes) -> int | None:
@@ -228,7 +264,7 @@ def _after_reply(state: _State, line: bytes, *, is_data_asked: bool) -> _State:
     return state
 
 
-def _find_echoes(lines: Sequence[_Line], secrets: set[bytes]) -> list[tuple[int, int]]:
+def _find_echoes(replies: Iterable[_Line], secrets: set[bytes]) -> list[tuple[int, int]]:
     """Return where the server's text replies repeat a masked text; a challenge is the server's own and stays."""
     texts = sorted((text for text in secrets if len(text) >= _ECHO_MIN_BYTES), key=len, reverse=True)
     if not texts:
@@ -236,7 +272,7 @@ def _find_echoes(lines: Sequence[_Line], secrets: set[bytes]) -> list[tuple[int,
     echo = re.compile(b"|".join(re.escape(text) for text in texts))
     return [
         (line.start + match.start(), line.start + match.end())
-        for line in lines
-        if line.direction == "server" and not line.octets.startswith(b"334")
+        for line in replies
+        if not line.octets.startswith(b"334")
         for match in echo.finditer(line.octets)
     ]

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from indimail_kit.qhpsi import clamd_protocol as protocol
 from indimail_kit.qhpsi.clamd_address import ClamdAddress, Deadline
 from indimail_kit.qhpsi.clamd_protocol import Reply
-from indimail_kit.qhpsi.mess_file import NotAFileError, describe, open_message
+from indimail_kit.qhpsi.mess_file import NotAFileError, describe, open_message, open_regular
 from indimail_kit.qhpsi.verdict import ScanAnswer, Verdict, visible
 
 if TYPE_CHECKING:
@@ -88,8 +88,11 @@ class Channel:
         clock_ns: Callable[[], int],
         name: Callable[[Reply], str],
     ) -> None:
+        from indimail_kit.qhpsi.clamd_transport import pass_descriptor
+
         self.timeout_s = timeout_s
         self.is_closed = False
+        self._pass = pass_descriptor
         self._address = address
         self._selector = selector
         self._clock_ns = clock_ns
@@ -228,18 +231,18 @@ class Channel:
 
     def _pass_descriptor(self, question: Question) -> Generator[None]:
         """Send FILDES and the open file in one message."""
-        from indimail_kit.qhpsi.clamd_transport import pass_descriptor
-
-        with open_message(question.path) as (descriptor, _):
+        descriptor, _ = open_regular(question.path)  # not `open_message`: this is done for each of very many
+        try:
             before = self._begin(question)
-            while True:
+            while not question.is_sent:
                 try:
-                    pass_descriptor(self._connection(), descriptor, before)
+                    self._pass(self._connection(), descriptor, before)
                 except BlockingIOError:
                     yield
                 else:
-                    break
-        question.is_sent = True
+                    question.is_sent = True
+        finally:
+            os.close(descriptor)
 
     def _stream(self, question: Question) -> Generator[None]:
         """Send INSTREAM and the file, from file to socket by the kernel."""

@@ -18,9 +18,8 @@ class NotAFileError(OSError):
     """The path leads to something that is not a regular file."""
 
 
-@contextmanager
-def open_message(path: str | bytes | Path) -> Iterator[tuple[int, int]]:
-    """Give a read-only descriptor of a regular file and its size (unit: octets); close it afterwards.
+def open_regular(path: str | bytes | Path) -> tuple[int, int]:
+    """Return a read-only descriptor of a regular file and its size (unit: octets); the caller closes it.
 
     Raises:
         NotAFileError: It is a directory, FIFO, socket or device.
@@ -29,10 +28,24 @@ def open_message(path: str | bytes | Path) -> Iterator[tuple[int, int]]:
     # O_NONBLOCK: opening a FIFO must not wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise NotAFileError("not a regular file")
-        yield descriptor, status.st_size
+        return descriptor, _size_of_regular(os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _size_of_regular(status: os.stat_result) -> int:
+    if not stat.S_ISREG(status.st_mode):
+        raise NotAFileError("not a regular file")
+    return status.st_size
+
+
+@contextmanager
+def open_message(path: str | bytes | Path) -> Iterator[tuple[int, int]]:
+    """Give what `open_regular` returns, and close it afterwards."""
+    descriptor, size = open_regular(path)
+    try:
+        yield descriptor, size
     finally:
         os.close(descriptor)
 

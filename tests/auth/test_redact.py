@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indimail_kit.auth import framing
 from indimail_kit.auth.redact import MASK, format_dialogue, redact, redact_line
 from indimail_kit.auth.transcript import WireChunk
 
@@ -171,6 +172,29 @@ def test_mail_that_talks_about_auth_stays_whole() -> None:
     ]
     shown = octets_of(redact(chunks_of(*lines)), "client")
     assert shown == b"DATA\r\nAUTH PLAIN abcdef\r\nmore\r\n.\r\nAUTH PLAIN ****\r\n"
+
+
+def test_a_mail_of_many_lines_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the dialogue is read line by line; a mail of a million lines costs one search for its dot."""
+    read = []
+    monkeypatch.setattr(framing, "strip_line_end", lambda line: read.append(line) or line.rstrip(b"\r\n"))
+    before = chunks_of("C: MAIL FROM:<>", "S: 250 ok", "C: DATA", "S: 354 go ahead")
+    mail = [WireChunk(0, "client", b"AUTH PLAIN AAAA\r\n" * 50_000)] * 20
+    after = chunks_of("C: .", "S: 250 ok", "C: AUTH PLAIN AAAA", "S: 235 ok")
+
+    shown = redact([*before, *mail, *after])
+
+    assert (len(read), shown[4:-4], shown[-2].octets) == (8, tuple(mail), b"AUTH PLAIN ****\r\n")
+
+
+@pytest.mark.parametrize("dot", ["\r\n.\r\n", "\n.\n", "\r\n..\r\n.\r\n", "\r\n.\r\r\n.\r\n"])
+def test_dialogue_goes_on_behind_the_dot(dot: str) -> None:
+    """A line of one dot ends the mail, whatever its line end; a dot with something else in its line does not."""
+    mail = WireChunk(0, "client", f"AUTH PLAIN AAAA{dot}AUTH PLAIN BBBB\r\n".encode())
+
+    shown = redact([*chunks_of("C: DATA", "S: 354 go ahead"), mail])
+
+    assert shown[-1].octets == f"AUTH PLAIN AAAA{dot}AUTH PLAIN ****\r\n".encode()
 
 
 def test_354_that_nobody_asked_for_opens_no_message() -> None:

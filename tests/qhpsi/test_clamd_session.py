@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from indimail_kit.qhpsi import ClamdClient, ClamdDaemon, ScannedFile, clamd
+from indimail_kit.qhpsi.clamd_address import clamd_address
+from indimail_kit.qhpsi.clamd_session import GATHER_NS, Pool, gather_ns
 from indimail_kit.qhpsi.verdict import ScanAnswer, Verdict
 
 MANY = 120
@@ -348,3 +351,37 @@ def test_message_that_changes_while_it_is_sent_is_not_clean(
     answer = signing_clamd[1].scan_file(path)
 
     assert (answer.verdict, answer.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("gap_ns", "open_count", "pause_ns"),
+    [
+        pytest.param(300_000.0, 20, 1_500_000, id="half of those that wait"),
+        pytest.param(300_000.0, 10, 0, id="nobody waits"),
+        pytest.param(300_000.0, 4, 0, id="sessions with nothing to do"),
+        pytest.param(10_000.0, 20, 0, id="too short to be worth it"),
+        pytest.param(900_000_000.0, 20, GATHER_NS, id="slow scans"),
+        pytest.param(0.0, 20, 0, id="nothing known yet"),
+    ],
+)
+def test_answers_gather_only_while_clamd_has_more_to_do(gap_ns: float, open_count: int, pause_ns: int) -> None:
+    """No pause that leaves a thread of clamd without work, and none that is felt."""
+    assert gather_ns(gap_ns, open_count=open_count, connections=10) == pause_ns
+
+
+@pytest.mark.parametrize(("in_flight", "is_paused"), [(1, False), (8, True)])
+def test_pool_pauses_with_several_in_flight_and_loses_nothing(
+    clamd: ClamdDaemon, mess: Callable[[str], Path], in_flight: int, is_paused: bool
+) -> None:
+    """With a clock that runs a millisecond at each look: the pauses are short, and each file has its answer."""
+    pauses: list[float] = []
+    pool = Pool(
+        clamd_address(clamd.socket_path), connections=1, in_flight=in_flight, timeout_s=120,
+        clock_ns=itertools.count(0, 1_000_000).__next__, name=lambda _reply: "", pause=pauses.append,
+    )  # fmt: skip
+    answers = found(pool.scan_many([mess("clean"), mess("eicar")] * 20))
+    pool.close()
+
+    assert sorted(answers) == list(range(40))
+    assert [answers[number][0] for number in (0, 1)] == [Verdict.CLEAN, Verdict.INFECTED]
+    assert (bool(pauses), all(0 < pause <= GATHER_NS / 10**9 for pause in pauses)) == (is_paused, True)
