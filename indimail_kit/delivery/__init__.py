@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from indimail_kit.delivery.maildir import folder_path as folder_path
     from indimail_kit.delivery.preprocess import Preprocessed as Preprocessed
     from indimail_kit.delivery.preprocess import plan_preprocessing as plan_preprocessing
+    from indimail_kit.delivery.recording import record_delivery as record_delivery
     from indimail_kit.delivery.routing import Route as Route
     from indimail_kit.delivery.routing import Routing as Routing
     from indimail_kit.delivery.schedule import attempt_ages_s as attempt_ages_s
@@ -69,6 +70,7 @@ _HOMES: Final = {
         "Preprocessed",
         "plan_preprocessing",
     ),
+    "recording": ("record_delivery",),
     "routing": (
         "Route",
         "Routing",
@@ -123,6 +125,7 @@ __all__ = [
     "plan_bounce",
     "plan_preprocessing",
     "read_headers",
+    "record_delivery",
     "render_bounce",
 ]
 

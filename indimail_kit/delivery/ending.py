@@ -18,6 +18,7 @@ from indimail_kit.delivery.bounce import MAX_COPY_OCTETS, BouncePlan, bounce_blo
 from indimail_kit.delivery.channel import read_whole
 from indimail_kit.delivery.events import as_text
 from indimail_kit.delivery.journal import Journal, QueueJournal
+from indimail_kit.delivery.maildir import sync_directory
 from indimail_kit.delivery.schedule import CHANNELS
 from indimail_kit.delivery.settings import SendSettings
 from indimail_kit.envelope import Envelope, QueueRecords, decode_records
@@ -60,13 +61,18 @@ class Ending:
             fd = os.open(path, flags, _BOUNCE_MODE)
             with os.fdopen(fd, "ab", buffering=0) as file:
                 _append(file.fileno(), block)
+                self._tell("write", "bounce", message_number)
                 if self._settings.sync.files:
                     os.fsync(file.fileno())
+                    self._tell("fsync", "bounce", message_number)
+            if self._settings.sync.directories:
+                # before the mark: a power loss must not leave a recipient done whose failure nobody tells
+                sync_directory(path.parent)
+                self._settings.tell_step("fsyncdir", "bounce", message_number)
         except OSError:
             remark = "unable to append to bounce message; HELP! will try again later"
             self._journal.alert(remark, message_number)
             return False
-        self._tell("write", "bounce", message_number)
         return True
 
     def end(self, message_number: int) -> bool:

@@ -150,6 +150,8 @@ class QueueRun:
                     os.utime(self.layout.path(channel, message_number), (due_s, due_s), follow_symlinks=False)
                 except OSError:
                     self._journal.warn("unable to utime {}; message will be retried too soon", channel, message_number)
+                else:
+                    self._settings.tell_step("utime", self.layout.relative(channel, message_number), message_number)
         self._journal.say("send_exit", severity="info", send_program="qmail-send", pid=self.pid)
 
     # -- the loop ------------------------------------------------------------------------------------------------

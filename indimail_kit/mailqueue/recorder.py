@@ -6,7 +6,7 @@ Note for maintainers: each file that was seen is kept open until the recording e
 given again: within a tape a number is one file.
 
 Rule 1: what is on the tape was done by `enqueue`, or by whatever deed is recorded; nothing is played.
-Rule 2: mailqueue does not know delivery; who records a delivery hands it over as a deed, see `delivery.record`.
+Rule 2: mailqueue does not know delivery; a delivery is handed over as a deed, see `delivery.record_delivery`.
 """
 
 from __future__ import annotations
@@ -81,12 +81,10 @@ class Recorder:
         self._acknowledged = acknowledged
         self._add(EXIT, "", self.message_number, text, self._take())
 
-    def tape(self, title: str, *, exit_code: int = OK, outcomes: Mapping[bytes, str] | None = None) -> Tape:
+    def tape(self, title: str, *, exit_code: int = OK) -> Tape:
         """End the recording."""
         self.close()
-        return Tape(
-            title, self._layout, self.before, tuple(self.steps), self.message_number, exit_code, dict(outcomes or {})
-        )
+        return Tape(title, self._layout, self.before, tuple(self.steps), self.message_number, exit_code)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -130,7 +128,6 @@ def record(
     mailboxes: Mapping[str, Path] | None = None,
     message_number: int = 0,
     acknowledged: bool = True,
-    outcomes: Callable[[], Mapping[bytes, str]] | None = None,
 ) -> Tape:
     """Record any deed that tells its steps, for example a run of qmail-send.
 
@@ -141,7 +138,6 @@ def record(
         mailboxes: Address -> its Maildir.
         message_number: The message that it is about; by default that of the first step that has one.
         acknowledged: Whether the client has its 250: for a delivery always.
-        outcomes: Asked after the deed, see `Tape.outcomes`.
 
     Raises:
         QueueError: The queue cannot be read, or is too large; and what the deed raises.
@@ -149,7 +145,7 @@ def record(
     recorder = Recorder(layout, mailboxes=mailboxes, message_number=message_number, acknowledged=acknowledged)
     try:
         deed(recorder)
-        return recorder.tape(title, outcomes=outcomes() if outcomes else None)
+        return recorder.tape(title)
     finally:
         recorder.close()
 

@@ -59,8 +59,10 @@ class Tape:
         steps: The steps, in order.
         message_number: The message that it is about; 0 when it never got a number.
         exit_code: qmail-queue's answer, 0 for a delivery.
-        outcomes: Recipient, as in local or remote -> "success", "failure" or "deferral" in this recording; recipients
-            that were not tried are missing.
+        outcomes: Address of a mailbox, or recipient -> "success", "failure" or "deferral" in this recording; who was
+            not tried is missing.
+        forms: Recipient as in todo, local or remote -> the address that he has in `outcomes` and among the mailboxes,
+            where that is another.
     """
 
     title: str
@@ -70,6 +72,7 @@ class Tape:
     message_number: int
     exit_code: int = 0
     outcomes: Mapping[bytes, str] = field(default_factory=dict, repr=False)
+    forms: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -78,6 +81,10 @@ class Tape:
     def _repr_html_(self) -> str:
         """Return the repr, escaped; for a notebook."""
         return html_of(self)
+
+    def is_failing(self, recipient: bytes) -> bool:
+        """Say whether the delivery to a recipient fails for good, so that the sender is told."""
+        return self.outcomes.get(self.forms.get(recipient, recipient)) == "failure"
 
     def image(self, number: int) -> QueueImage:
         """Return what is there after a step; 0 is before the first.

@@ -153,7 +153,8 @@ class Step:
     """One step that has just been done.
 
     Attributes:
-        call: chdir, open, fstat, link, unlink, write, scan, fsync, fdatasync, fsyncdir, trigger, truncate.
+        call: chdir, open, fstat, link, unlink, write, scan, fsync, fdatasync, fsyncdir, trigger, truncate; of
+            qmail-send also mark (T to D) and utime (the time of the next attempt).
         path: File or directory, relative to the queue.
         unix_ns: When it was done (unit: ns since 1970).
         message_number: Number of the message, 0 while it has none.
