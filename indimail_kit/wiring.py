@@ -18,6 +18,7 @@ PROVIDERS: Final = {
     "messages_frame": "indimail_kit.tables.frames:messages_frame",
     "freshclam_runs_frame": "indimail_kit.tables.frames:freshclam_runs_frame",
     "clamd_reloads_frame": "indimail_kit.tables.frames:clamd_reloads_frame",
+    "queue_messages_frame": "indimail_kit.tables.queue_frames:messages",
     "text_frame": "indimail_kit.tables.frames:text_frame",
     "tag": "indimail_kit.widgets.html:tag",
     "block": "indimail_kit.widgets.html:block",

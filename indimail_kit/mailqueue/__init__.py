@@ -22,8 +22,11 @@ from indimail_kit.mailqueue.multi import check_free_space as check_free_space
 from indimail_kit.mailqueue.multi import choose_queue as choose_queue
 from indimail_kit.mailqueue.multi import create_queues as create_queues
 from indimail_kit.mailqueue.multi import layout_from_environ as layout_from_environ
+from indimail_kit.mailqueue.picture import Snapshot as Snapshot
 from indimail_kit.mailqueue.queues import Queues as Queues
 from indimail_kit.mailqueue.queues import open_queues as open_queues
+from indimail_kit.mailqueue.rows import MessageRow as MessageRow
+from indimail_kit.mailqueue.rows import RecipientRow as RecipientRow
 from indimail_kit.mailqueue.snapshot import MessageFiles as MessageFiles
 from indimail_kit.mailqueue.snapshot import QueueFile as QueueFile
 from indimail_kit.mailqueue.snapshot import list_messages as list_messages
@@ -52,13 +55,16 @@ __all__ = [
     "SAFE",
     "SPLIT",
     "MessageFiles",
+    "MessageRow",
     "QueueFile",
     "QueueLayout",
     "QueueScan",
     "QueueState",
     "Queued",
     "Queues",
+    "RecipientRow",
     "ScanOutcome",
+    "Snapshot",
     "Step",
     "SyncPolicy",
     "Violation",

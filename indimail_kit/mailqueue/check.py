@@ -65,19 +65,19 @@ def check_queue(
             for kind in filter(layout.is_split, KINDS):
                 numbers.update((yield from _numbers(tree, f"{kind}/{remainder}", remainder)))
             for number in sorted(numbers):
-                yield from _message(tree, number)
+                yield from look_until_settled(tree, number)[1]
 
 
-def _message(tree: TreeCheck, number: int) -> tuple[Violation, ...]:
-    """Return what is wrong with a message, seen twice alike."""
+def look_until_settled(tree: TreeCheck, number: int) -> tuple[MessageFiles, tuple[Violation, ...]]:
+    """Return the files of a message and what is wrong with it, seen twice alike; nothing wrong needs one look."""
     before: tuple[tuple[object, ...], ...] | None = None
     for _ in range(_LOOKS):
         files = look_at_message(tree.layout, number, tree.queue_fd, max_bytes=_MAX_BYTES)
         found = check_message(tree.layout, files, now_s=tree.now_s, owners=tree.owners)
         if not found or _picture(files) == before:
-            return found
+            return files, found
         before = _picture(files)
-    return ()  # it is another one at each look: somebody works on it
+    return files, ()  # it is another one at each look: somebody works on it
 
 
 def _picture(files: MessageFiles) -> tuple[tuple[object, ...], ...]:
@@ -106,19 +106,35 @@ def _astray(tree: TreeCheck, kind: str) -> Iterator[Violation]:
     """Say which files of messages lie beside the sub-directories, or in those of a larger split."""
     for name in (yield from tree.names(kind)):
         number = _number(name)
-        if number is None or number < tree.layout.split:
-            continue
-        path = f"{kind}/{name}"
-        status = yield from tree.look(path)
-        if status is None:
-            continue
-        if not stat.S_ISDIR(status.st_mode):
-            yield from _wrong_split(tree, kind, path, number)
-            continue
+        if number is not None and number >= tree.layout.split:
+            yield from _astray_one(tree, kind, name, number)
+
+
+def _astray_one(tree: TreeCheck, kind: str, name: str, number: int) -> Iterator[Violation]:
+    """Say what a number beside the sub-directories is, and what lies in it if it is a directory."""
+    path = f"{kind}/{name}"
+    status = yield from tree.look(path)
+    if status is None:
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        yield from _wrong_split(tree, kind, path, number)
+        return
+    yield from tree.stranger(path)
+    for inner in (yield from tree.names(path)):
+        if (inner_number := _number(inner)) is not None:
+            yield from _wrong_split(tree, kind, f"{path}/{inner}", inner_number)
+
+
+def explain_stray(tree: TreeCheck, path: str) -> Iterator[Violation]:
+    """Say what something is that lies in the directory of a kind and is no message's file in its place."""
+    kind, *_, name = path.split("/")
+    number = _number(name)
+    if number is None or tree.layout.parent(kind, number) == path.rpartition("/")[0]:
         yield from tree.stranger(path)
-        for inner in (yield from tree.names(path)):
-            if (inner_number := _number(inner)) is not None:
-                yield from _wrong_split(tree, kind, f"{path}/{inner}", inner_number)
+    elif path.count("/") == 1:
+        yield from _astray_one(tree, kind, name, number)
+    else:
+        yield from _wrong_split(tree, kind, path, number)
 
 
 def _wrong_split(tree: TreeCheck, kind: str, path: str, number: int) -> Iterator[Violation]:

@@ -37,7 +37,7 @@ SET_RULES: Final = (
 CLOCK_SLACK_S: Final = 300
 """How far a clock may be behind before a time counts as in the future (unit: s). Ours: five minutes."""
 
-_RETRY_SLACK_S: Final = 86_400
+RETRY_SLACK_S: Final = 86_400
 """How far a retry may lie behind the one of the schedule (unit: s). Ours: a day."""
 
 _QUEUED: Final = (QueueState.S4, QueueState.S5)
@@ -203,7 +203,7 @@ def _times(files: MessageFiles, now_s: int) -> _Found:
             text = f"{mess.path}: for {hours} hours {files.state.value}, and nobody does it any more"
             yield mess.path, "ossified", text
     birth_s = (files.birth_ns or 0) // 10**9
-    retry_s = now_s + 40 * isqrt(max(now_s - birth_s, 0)) + 400 + _RETRY_SLACK_S if birth_s else now_s + _RETRY_SLACK_S
+    retry_s = now_s + 40 * isqrt(max(now_s - birth_s, 0)) + 400 + RETRY_SLACK_S if birth_s else now_s + RETRY_SLACK_S
     for file in files.files:
         latest_s = retry_s if file.kind in ("local", "remote") else now_s + CLOCK_SLACK_S
         if file.is_regular and file.mtime_ns // 10**9 > latest_s:
