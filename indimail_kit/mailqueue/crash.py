@@ -19,8 +19,9 @@ from typing import Final, overload
 from indimail_kit.envelope import decode_records
 from indimail_kit.errors import EnvelopeError
 from indimail_kit.mailqueue.crash_images import CRASH_MODELS as CRASH_MODELS
-from indimail_kit.mailqueue.crash_images import LIMIT, possible_images
+from indimail_kit.mailqueue.crash_images import LIMIT as LIMIT
 from indimail_kit.mailqueue.crash_images import CrashModel as CrashModel
+from indimail_kit.mailqueue.crash_images import possible_images
 from indimail_kit.mailqueue.image import QueueImage
 from indimail_kit.mailqueue.prognosis import BOUNCE, CHANNELS, Arrival, Originals, good_recipients, look_ahead
 from indimail_kit.mailqueue.states import QueueState

@@ -17,17 +17,25 @@ from indimail_kit.tables.schemas import MESSAGES as MESSAGES
 from indimail_kit.tables.schemas import TABLES as TABLES
 from indimail_kit.tables.schemas import Column as Column
 from indimail_kit.tables.schemas import Table as Table
+from indimail_kit.tables.tapes import CRASHES as CRASHES
+from indimail_kit.tables.tapes import TAPE as TAPE
+from indimail_kit.tables.tapes import crash_frame as crash_frame
+from indimail_kit.tables.tapes import tape_frame as tape_frame
 
 __all__ = [
+    "CRASHES",
     "DELIVERIES",
     "EVENTS",
     "MESSAGES",
     "TABLES",
+    "TAPE",
     "Column",
     "Table",
     "as_text",
     "build_frame",
+    "crash_frame",
     "deliveries_frame",
     "events_frame",
     "messages_frame",
+    "tape_frame",
 ]
