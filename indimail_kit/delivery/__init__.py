@@ -8,8 +8,9 @@ delivered, has failed for good, or is too old; whoever sent a mail that failed i
     with QmailSend([layout], local=LocalDelivery(locals={"example.com"}, users={…}), log=log):
         ...                                   # mail that enters the queue is delivered now
 
-`schedule`, `routing`, `bounce`, `vfilter`, `vfilter_match`, `ere` and `expression` decide and touch nothing; `maildir`,
-`local`, `preprocess`, `ending` and `cleanup` do deeds; `queuerun` is the loop on one queue, `send` the whole.
+`schedule`, `routing`, `bounce`, `vfilter`, `vfilter_match`, `ere`, `expression`, `smtproutes` and `smtp_reply` decide
+and touch nothing; `maildir`, `local`, `remote`, `preprocess`, `ending` and `cleanup` do deeds; `queuerun` is the loop
+on one queue, `send` the whole.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
     from indimail_kit.delivery.preprocess import Preprocessed as Preprocessed
     from indimail_kit.delivery.preprocess import plan_preprocessing as plan_preprocessing
     from indimail_kit.delivery.recording import record_delivery as record_delivery
+    from indimail_kit.delivery.remote import RemoteDelivery as RemoteDelivery
     from indimail_kit.delivery.routing import Route as Route
     from indimail_kit.delivery.routing import Routing as Routing
     from indimail_kit.delivery.schedule import attempt_ages_s as attempt_ages_s
     from indimail_kit.delivery.schedule import next_retry_s as next_retry_s
     from indimail_kit.delivery.send import QmailSend as QmailSend
+    from indimail_kit.delivery.smtproutes import Relay as Relay
+    from indimail_kit.delivery.smtproutes import SmtpRoutes as SmtpRoutes
     from indimail_kit.delivery.vfilter import COMPARISION_NAMES as COMPARISION_NAMES
     from indimail_kit.delivery.vfilter import HEADERS as HEADERS
     from indimail_kit.delivery.vfilter import Comparision as Comparision
@@ -71,6 +75,7 @@ _HOMES: Final = {
         "plan_preprocessing",
     ),
     "recording": ("record_delivery",),
+    "remote": ("RemoteDelivery",),
     "routing": (
         "Route",
         "Routing",
@@ -80,6 +85,10 @@ _HOMES: Final = {
         "next_retry_s",
     ),
     "send": ("QmailSend",),
+    "smtproutes": (
+        "Relay",
+        "SmtpRoutes",
+    ),
     "vfilter": (
         "COMPARISION_NAMES",
         "HEADERS",
@@ -109,10 +118,13 @@ __all__ = [
     "LocalDelivery",
     "Preprocessed",
     "QmailSend",
+    "Relay",
+    "RemoteDelivery",
     "Report",
     "Route",
     "Routing",
     "SendEvent",
+    "SmtpRoutes",
     "VcfilterCommand",
     "attempt_ages_s",
     "bounce_block",

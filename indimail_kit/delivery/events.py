@@ -54,6 +54,7 @@ class Delivery:
         header: Header lines of the e record, to be put on top.
         environment_header: Header lines of the h record.
         mess_path: The message.
+        queue_directory: Directory of the queue, whose lock/tcpto qmail-remote keeps; None for a delivery without one.
     """
 
     queue: str
@@ -65,6 +66,7 @@ class Delivery:
     header: bytes
     environment_header: bytes
     mess_path: Path
+    queue_directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

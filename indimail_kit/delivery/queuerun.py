@@ -316,6 +316,7 @@ class QueueRun:
                 header=job.records.header,
                 environment_header=job.records.environment_header,
                 mess_path=self.layout.path("mess", job.message_number),
+                queue_directory=self.layout.directory,
             )
         )
 

@@ -18,12 +18,13 @@ from indimail_kit.mailqueue.values import SAFE, Step, SyncPolicy
 CONCURRENCY: Final = 20
 """control/concurrencylocal and concurrencyremote as IndiMail's default queues show them in the recorded logs."""
 
-_NO_DNS: Final = Report("deferral", b"CNAME lookup failed temporarily. (#4.4.3)\n")
+NO_DNS: Final = Report("deferral", b"CNAME lookup failed temporarily. (#4.4.3)\n")
+"""Report about a domain that nobody can find: there is no DNS. Source: qmail-remote.c `temp_dnscanon()`."""
 
 
 def defer_remote(_delivery: Delivery) -> Report:
     """Defer a remote delivery: what happens while nobody gives a way to other hosts."""
-    return _NO_DNS
+    return NO_DNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The thread in which the SMTP sessions run, and its listening socket on loopback.
+"""The thread in which SMTP sessions run, and its listening socket on loopback: of the lab, and of its second host.
 
 Source: aiosmtpd's Controller does the same but cannot take port 0 and tell the port afterwards.
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit.errors import LabError
 from indimail_kit.lab.smtpd import QmailSmtpd
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from indimail_kit.lab.smtp_wire import Service
 
@@ -26,27 +27,33 @@ HOST: Final = "127.0.0.1"
 _START_S: Final = 10.0
 """How long the thread may take to listen (unit: s)."""
 
+_END_S: Final = 5.0
+"""How long cancelled sessions may take to end (unit: s)."""
 
-class SmtpServer:
-    """Listens on loopback and plays a `QmailSmtpd` for each client.
+
+class LoopbackServer:
+    """Listens on loopback and lets somebody talk with each client.
 
     Attributes:
         host: Always 127.0.0.1.
         port: The port it listens on; 0 before `start`.
+        loop: The event loop of its thread.
     """
 
-    def __init__(self, service: Service, *, port: int = 0) -> None:
+    def __init__(
+        self, protocol: Callable[[asyncio.AbstractEventLoop], asyncio.BaseProtocol], *, port: int = 0, name: str
+    ) -> None:
         self.host = HOST
         self.port = 0
-        self._service = service
+        self.loop = asyncio.new_event_loop()
+        self._protocol = protocol
+        self._protocols: weakref.WeakSet[asyncio.BaseProtocol] = weakref.WeakSet()
         self._wanted_port = port
-        self._loop = asyncio.new_event_loop()
-        self._protocols: set[QmailSmtpd] = set()
         self._stop = asyncio.Event()
         self._is_listening = threading.Event()
         self._server: asyncio.Server | None = None
         self._failure: OSError | None = None
-        self._thread = threading.Thread(target=self._run, name="ik-smtpd", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Listen; return when clients can connect.
@@ -70,28 +77,16 @@ class SmtpServer:
     def stop(self) -> None:
         """End all sessions and stop listening; a second call does nothing."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+            self.loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(_START_S)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(self.loop)
         try:
-            self._loop.run_until_complete(self._serve())
+            self.loop.run_until_complete(self._serve())
         finally:
             asyncio.set_event_loop(None)
-            self._loop.close()
-
-    def obey(self, options: str) -> None:
-        """Do what ``svc`` asks of a service: -d takes no new client, -u takes them again.
-
-        Raises:
-            LabError: Another program has taken the port, or the server was stopped for good.
-            ValueError: Another option.
-        """
-        deeds = {"-d": self.stop_listening, "-u": self.listen_again}
-        if options not in deeds:
-            raise ValueError(f"one of {', '.join(deeds)} for the SMTP service of a lab")
-        deeds[options]()
+            self.loop.close()
 
     @property
     def is_listening(self) -> bool:
@@ -118,17 +113,20 @@ class SmtpServer:
         if not self._thread.is_alive():
             deed.close()
             raise LabError("the SMTP server was stopped")
-        asyncio.run_coroutine_threadsafe(deed, self._loop).result(_START_S)
+        asyncio.run_coroutine_threadsafe(deed, self.loop).result(_START_S)
 
     async def _open(self, port: int) -> None:
         if self._server is None:
-            self._server = await self._loop.create_server(self._protocol, HOST, port, backlog=128)
+            self._server = await self.loop.create_server(self._new_protocol, HOST, port, backlog=128)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            for listening in server.sockets:
+                self.loop.remove_reader(listening.fileno())
+            await self._turn()  # asyncio forgets the socket of a client who is being accepted when its server closes
+            server.close()
 
     async def _serve(self) -> None:
         try:
@@ -140,11 +138,45 @@ class SmtpServer:
         self._is_listening.set()
         await self._stop.wait()
         await self._close()
-        for task in asyncio.all_tasks(self._loop) - {asyncio.current_task()}:
+        tasks = asyncio.all_tasks(self.loop) - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        for _ in range(3):  # let the cancelled sessions close their transports
-            await asyncio.sleep(0)
-        await self._loop.shutdown_default_executor()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_END_S)
+        await self._turn()
+        for protocol in list(self._protocols):
+            transport = getattr(protocol, "transport", None)
+            if transport is not None:
+                transport.abort()
+        await self._turn()
+        await self.loop.shutdown_default_executor()
 
-    def _protocol(self) -> QmailSmtpd:
-        return QmailSmtpd(self._service, self._loop)
+    @staticmethod
+    async def _turn() -> None:
+        """Let the loop turn: what was called for is done, transports close."""
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    def _new_protocol(self) -> asyncio.BaseProtocol:
+        protocol = self._protocol(self.loop)
+        self._protocols.add(protocol)
+        return protocol
+
+
+class SmtpServer(LoopbackServer):
+    """Plays a `QmailSmtpd` for each client."""
+
+    def __init__(self, service: Service, *, port: int = 0) -> None:
+        super().__init__(lambda loop: QmailSmtpd(service, loop), port=port, name="ik-smtpd")
+
+    def obey(self, options: str) -> None:
+        """Do what ``svc`` asks of a service: -d takes no new client, -u takes them again.
+
+        Raises:
+            LabError: Another program has taken the port, or the server was stopped for good.
+            ValueError: Another option.
+        """
+        deeds = {"-d": self.stop_listening, "-u": self.listen_again}
+        if options not in deeds:
+            raise ValueError(f"one of {', '.join(deeds)} for the SMTP service of a lab")
+        deeds[options]()
