@@ -19,6 +19,7 @@ from indimail_kit.lab.journey import StationState as StationState
 from indimail_kit.lab.lab import Lab as Lab
 from indimail_kit.lab.services import Services as Services
 from indimail_kit.lab.session import SmtpdLimits as SmtpdLimits
+from indimail_kit.lab.tapes import record_lesson_tapes as record_lesson_tapes
 
 __all__ = [
     "CASES",
@@ -30,5 +31,6 @@ __all__ = [
     "Station",
     "StationState",
     "make_queue",
+    "record_lesson_tapes",
     "run_demo",
 ]

@@ -147,7 +147,7 @@ def crash_states(
     found = possible_images(
         tape.before, tape.steps[:number], model, synchronous_directories=synchronous_directories, limit=limit
     )
-    judge = Judge(tape)
+    judge = Judge(tape, number)
     states = tuple(judge.judge(one.image, acknowledged=acknowledged, ways=one.ways) for one in found.images)
     return CrashSet(states, found.combinations, found.left_out)
 
@@ -181,9 +181,15 @@ _CLIENT_HAS_FORGOTTEN: Final = "The client has its 250 and has forgotten the mai
 class Judge:
     """Knows what a tape promised, and compares it with what a disk will bring."""
 
-    def __init__(self, tape: Tape) -> None:
-        """Find out what was promised: a mail to each recipient that had none when the tape began."""
+    def __init__(self, tape: Tape, number: int) -> None:
+        """Find out what was promised, a mail to each recipient that had none when the tape began, and what was done.
+
+        Args:
+            tape: What was recorded.
+            number: The step behind which it crashes: what another host has taken by then, no crash here takes away.
+        """
         self._tape = tape
+        self._elsewhere = tuple(self._handed_over(number).elements())
         self._originals = Originals.of(tape)
         self._others = set(tape.before.numbers()) - {tape.message_number}
         recipients = self._wanted()
@@ -195,6 +201,7 @@ class Judge:
         """Judge one disk."""
         tape, number = self._tape, self._tape.message_number
         arrivals, texts, is_stuck = list(self._arrived(image)), [], False
+        arrivals += [Arrival(self._form(address)) for address in self._elsewhere]
         numbers = [number, *(one for one in image.numbers() if one != number)] if number else image.numbers()
         for one in numbers:
             if one in self._others:
@@ -209,6 +216,9 @@ class Judge:
         verdict = self._verdict(arrivals, acknowledged=acknowledged, is_stuck=is_stuck)
         if any(path.startswith("pid/") for path in image.files):
             texts.append("A name in pid is left; qmail-clean removes it after 36 hours.")
+        if self._elsewhere:
+            names = ", ".join(address.decode("ascii", "backslashreplace") for address in self._elsewhere)
+            texts.append(f"Another host has taken the mail for {names}.")
         if not texts:
             texts = ["The mail is in the mailbox."] if arrivals else ["Nothing is left in the queue."]
         if not (acknowledged and verdict is CrashVerdict.KEPT):
@@ -245,6 +255,22 @@ class Judge:
             return list(decode_records(self._originals.records.get(number, b"")).recipients)
         except EnvelopeError:
             return []
+
+    def _handed_over(self, number: int) -> Counter[bytes]:
+        """Return whose mail another host has taken when a step was done: those that were marked in remote by then."""
+        tape = self._tape
+        was = self._done(tape.before)
+        found: Counter[bytes] = Counter()
+        for step in tape.steps[:number]:
+            found |= self._done(step.image) - was
+        return Counter({address: count for address, count in found.items() if tape.is_delivered(address)})
+
+    def _done(self, image: QueueImage) -> Counter[bytes]:
+        """Return the recipients elsewhere that are marked as done."""
+        number = self._tape.message_number
+        file = image.file(self._tape.layout, "remote", number) if number else None
+        recipients = () if file is None else good_recipients(file.content)[0]
+        return Counter(recipient.address for recipient in recipients if recipient.is_done)
 
     def _arrived(self, image: QueueImage) -> list[Arrival]:
         """Return the mails in mailboxes that were not there before."""

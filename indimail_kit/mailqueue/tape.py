@@ -86,6 +86,10 @@ class Tape:
         """Say whether the delivery to a recipient fails for good, so that the sender is told."""
         return self.outcomes.get(self.forms.get(recipient, recipient)) == "failure"
 
+    def is_delivered(self, recipient: bytes) -> bool:
+        """Say whether the delivery to a recipient succeeds."""
+        return self.outcomes.get(self.forms.get(recipient, recipient)) == "success"
+
     def image(self, number: int) -> QueueImage:
         """Return what is there after a step; 0 is before the first.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from indimail_kit.delivery import LocalDelivery, QmailSend, create_maildir, record_delivery
+from indimail_kit.delivery import LocalDelivery, QmailSend, Report, create_maildir, record_delivery
 from indimail_kit.envelope import Envelope
 from indimail_kit.logs.writer import LogWriter
 from indimail_kit.mailqueue.crash import CRASH_MODELS, CrashModel, CrashState, CrashVerdict, crash_counts, crash_states
@@ -209,6 +209,20 @@ def test_deferred_recipient_leaves_a_time_on_the_tape(tmp_path: Path) -> None:
         {b"dan@example.net": "deferral"},
         CrashVerdict.KEPT,
     )
+
+
+@pytest.mark.parametrize("model", CRASH_MODELS)
+def test_mail_that_another_host_took_is_not_lost(tmp_path: Path, model: CrashModel) -> None:
+    """It was told as lost, since it is in no mailbox here. It comes a second time where the mark was lost, no worse."""
+    layout = create_queue(tmp_path / "queue1", split=SPLIT)
+    envelope = Envelope(b"ann@example.com", (b"bob@example.com", b"dan@example.net"))
+    enqueue(MESSAGE, envelope, layout=layout, environ={}, qp=1, clock=clock, sync=INDIMAIL)
+    took = Report("success", b"250 ok\n")
+    tape = record_delivery(layout, local=local_in(tmp_path), sync=SAFE, clock=clock, remote=lambda _delivery: took)
+    verdicts = {crash_states(tape, number, model).worst for number in range(len(tape) + 1)}
+
+    assert verdicts == {CrashVerdict.KEPT, CrashVerdict.DUPLICATE}
+    assert "Another host has taken the mail for dan@example.net." in crash_states(tape, len(tape), model)[0].text
 
 
 def test_message_before_the_tape_is_not_judged(tmp_path: Path) -> None:
