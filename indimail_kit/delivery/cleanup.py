@@ -4,7 +4,8 @@ A crash of qmail-queue, or of qmail-send at the very end of a message, leaves it
 
 Source: IndiMail qmail-send.c `cleanup_do()`, qmail-clean.c `cleanuppid()`; qmail's INTERNALS section 6.
 
-Rule 1: only what `is_ossified` says is removed, and only where neither info nor todo exists.
+Rule 1: only what `is_ossified` says is removed, and only where neither info nor todo exists. Where that cannot be seen
+    nothing is removed: it could be a message that waits to be delivered.
 """
 
 from __future__ import annotations
@@ -71,6 +72,17 @@ def _old_messages(layout: QueueLayout, now_s: int) -> Iterator[tuple[str, int]]:
             is_old = is_ossified(access_s=int(path.stat(follow_symlinks=False).st_atime), now_s=now_s)
         except OSError:
             continue
-        if is_old and not any(os.path.lexists(layout.path(kind, message_number)) for kind in ("info", "todo")):
+        if is_old and all(_is_missing(layout, kind, message_number) for kind in ("info", "todo")):
             yield layout.relative("intd", message_number), message_number
             yield layout.relative("mess", message_number), message_number
+
+
+def _is_missing(layout: QueueLayout, kind: str, message_number: int) -> bool:
+    """Say whether a message surely has no file of a kind; an error is no answer."""
+    try:
+        os.lstat(layout.path(kind, message_number))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False

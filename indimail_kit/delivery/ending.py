@@ -59,12 +59,14 @@ class Ending:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             fd = os.open(path, flags, _BOUNCE_MODE)
-            with os.fdopen(fd, "ab", buffering=0) as file:
-                _append(file.fileno(), block)
+            try:
+                _append(fd, block)
                 self._tell("write", "bounce", message_number)
                 if self._settings.sync.files:
-                    os.fsync(file.fileno())
+                    os.fsync(fd)
                     self._tell("fsync", "bounce", message_number)
+            finally:
+                os.close(fd)
             if self._settings.sync.directories:
                 # before the mark: a power loss must not leave a recipient done whose failure nobody tells
                 sync_directory(path.parent)
@@ -152,13 +154,18 @@ class Ending:
             return kind == "bounce" or self._later("trouble opening", kind, message_number)
         except (OSError, EnvelopeError):
             return self._later("trouble reading", kind, message_number)
+        if not blocks:  # a crash or a full disk came between making the file and the first paragraph: nobody failed
+            return self._remove_bounce(message_number)
         plan = plan_bounce(records.sender or b"", settings=self._settings.bounce)
         if plan.is_discarded:
             self._journal.say("bounce_discarded", bounce_rank=plan.rank, message_number=message_number)
         elif not self._send_bounce(plan, message_number, blocks):
             return False
+        return self._remove_bounce(message_number)
+
+    def _remove_bounce(self, message_number: int) -> bool:
         try:
-            path.unlink(missing_ok=True)
+            self._layout.path("bounce", message_number).unlink(missing_ok=True)
         except OSError:
             return self._later("unable to unlink", "bounce", message_number)
         self._tell("unlink", "bounce", message_number)

@@ -48,9 +48,9 @@ class QueueLock:
         return self._trigger
 
     def drain(self) -> bool:
-        """Empty the trigger; say whether it had been pulled."""
+        """Empty the trigger; say whether it had been pulled. An error says no: todo is looked into anyway."""
         was_pulled = False
-        with suppress(BlockingIOError):
+        with suppress(OSError):
             while os.read(self._trigger, _DRAIN_OCTETS):
                 was_pulled = True
         return was_pulled
@@ -58,7 +58,8 @@ class QueueLock:
     def close(self) -> None:
         """Give the queue back."""
         while self._fds:
-            os.close(self._fds.pop())
+            with suppress(OSError):  # the descriptor is gone whatever the answer is
+                os.close(self._fds.pop())
 
     def _take_mutex(self) -> None:
         fd = self._open(_MUTEX, os.O_WRONLY)
@@ -71,7 +72,12 @@ class QueueLock:
 
     def _open_trigger(self) -> int:
         reader = self._open(_TRIGGER, os.O_RDONLY)
-        if not stat.S_ISFIFO(os.fstat(reader).st_mode):
+        try:
+            is_pipe = stat.S_ISFIFO(os.fstat(reader).st_mode)
+        except OSError as error:
+            text = f"{self._layout.name}: cannot start: unable to stat {_TRIGGER}: {error.strerror}"
+            raise QueueError(text, exit_code=CANNOT_START, path=_TRIGGER) from error
+        if not is_pipe:
             text = f"{self._layout.name}: cannot start: {_TRIGGER} is no named pipe"
             raise QueueError(text, exit_code=CANNOT_START, path=_TRIGGER)
         self._open(_TRIGGER, os.O_WRONLY)

@@ -31,6 +31,8 @@ FOLDER_MARK: Final = "maildirfolder"
 _TRIES: Final = 3
 """How often another name is tried when one is taken. Source: maildir_deliver.c."""
 
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
 _counter = itertools.count(1)
 
 
@@ -62,11 +64,12 @@ def create_folder(maildir: Path, folder: str) -> Path:
         OSError: The Maildir is not there or cannot be written.
     """
     path = folder_path(maildir, folder)
-    if path != maildir and not path.is_dir():
+    if path != maildir and not (path / DIRECTORIES[-1]).is_dir():
+        # Its last part is missing: a folder that an error left half made is finished.
         path.mkdir(DIRECTORY_MODE, exist_ok=True)
+        (path / FOLDER_MARK).touch(FILE_MODE)
         for name in DIRECTORIES:
             (path / name).mkdir(DIRECTORY_MODE, exist_ok=True)
-        (path / FOLDER_MARK).touch(FILE_MODE)
     return path
 
 
@@ -107,6 +110,7 @@ def deliver_mail(
     tell = on_call or (lambda _call, _path: None)
     fd, name = _open_new(maildir / "tmp", host=host, clock=clock)
     tmp_path, new_path = maildir / "tmp" / name, maildir / "new" / name
+    directory_fd = -1
     try:
         tell("open", str(tmp_path))
         with os.fdopen(fd, "wb") as file:
@@ -117,15 +121,20 @@ def deliver_mail(
             if sync.files:
                 os.fsync(file.fileno())
                 tell("fsync", str(tmp_path))
+        if sync.directories:  # opened before the link: where that fails, there is nothing in new yet
+            directory_fd = os.open(maildir / "new", _DIRECTORY)
         os.link(tmp_path, new_path, follow_symlinks=False)
+        tell("link", str(new_path))
+        if sync.directories:
+            _sync_new(directory_fd, new_path)
+            tell("fsyncdir", str(maildir / "new"))
     except BaseException:
         with suppress(OSError):
             tmp_path.unlink()
         raise
-    tell("link", str(new_path))
-    if sync.directories:
-        sync_directory(maildir / "new")
-        tell("fsyncdir", str(maildir / "new"))
+    finally:
+        if directory_fd >= 0:
+            _close(directory_fd)
     with suppress(OSError):  # a second name in tmp does no harm; readers remove it after 36 hours
         tmp_path.unlink()
     tell("unlink", str(tmp_path))
@@ -138,10 +147,26 @@ def sync_directory(path: Path) -> None:
     Raises:
         OSError: It cannot be opened or synced.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = os.open(path, _DIRECTORY)
     try:
         os.fsync(fd)
     finally:
+        _close(fd)
+
+
+def _sync_new(directory_fd: int, new_path: Path) -> None:
+    """Bring the name of a mail to the disk, or take it back: the mail will be delivered again."""
+    try:
+        os.fsync(directory_fd)
+    except OSError:
+        with suppress(OSError):  # a reader was quicker, or the disk refuses everything
+            new_path.unlink()
+        raise
+
+
+def _close(fd: int) -> None:
+    """Close a directory; whatever the answer is, the descriptor is gone, and what had to be on the disk is there."""
+    with suppress(OSError):
         os.close(fd)
 
 

@@ -158,15 +158,17 @@ class _Files:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         path = self.layout.path(kind, self.message_number)
         fd = self.attempt("unable to create", kind, WRITE, lambda: os.open(path, flags, FILE_MODE))
-        with os.fdopen(fd, "wb", buffering=0) as file:
+        try:
             self.tell("open", name)
-            self.attempt("trouble writing to", kind, WRITE, lambda: _write_all(file.fileno(), octets))
+            self.attempt("trouble writing to", kind, WRITE, lambda: _write_all(fd, octets))
             now_ns = self.clock()
-            self.attempt("trouble writing to", kind, WRITE, lambda: os.utime(file.fileno(), ns=(now_ns, now_ns)))
+            self.attempt("trouble writing to", kind, WRITE, lambda: os.utime(fd, ns=(now_ns, now_ns)))
             self.tell("write", name)
             if sync.files:
-                self.attempt("trouble fsyncing", kind, WRITE, lambda: os.fsync(file.fileno()))
+                self.attempt("trouble fsyncing", kind, WRITE, lambda: os.fsync(fd))
                 self.tell("fsync", name)
+        finally:
+            self.attempt("trouble writing to", kind, WRITE, lambda: os.close(fd))
         self.written.append(kind)
 
     def sync_directories(self) -> None:

@@ -26,7 +26,7 @@ from indimail_kit.delivery.events import Deliver as Deliver
 from indimail_kit.delivery.events import SendEvent as SendEvent
 from indimail_kit.delivery.journal import Journal, one_word
 from indimail_kit.delivery.local import LocalDelivery
-from indimail_kit.delivery.lock import QueueLock
+from indimail_kit.delivery.lock import CANNOT_START, QueueLock
 from indimail_kit.delivery.queuerun import QueueRun
 from indimail_kit.delivery.schedule import LIFETIME_S
 from indimail_kit.delivery.settings import CONCURRENCY, SendSettings, defer_remote
@@ -208,12 +208,12 @@ class QmailSend:
         try:
             for layout in self.queues:
                 self._locks.append(QueueLock(layout))
+            self._wake_fds = _open_pipe(layout.name)
         except QueueError as error:
             self._give_back()
             name = layout.name
             self.journal.warn(name, str(error).removeprefix(f"{name}: "), is_alert=True)
             raise
-        self._wake_fds = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._has_scheduler:
             self._scheduler_pid = self._settings.next_pid()
         self._runs = tuple(
@@ -251,7 +251,8 @@ class QmailSend:
         with self._wake_lock:
             fds, self._wake_fds = self._wake_fds or (), None
         for fd in fds:
-            os.close(fd)
+            with suppress(OSError):  # the descriptor is gone whatever the answer is
+                os.close(fd)
 
     def _say_scheduler_start(self) -> None:
         if not self._has_scheduler:
@@ -334,12 +335,25 @@ class QmailSend:
             for lock in self._locks:
                 selector.register(lock, selectors.EVENT_READ)
             selector.select(timeout_s)
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # nothing more to read
             while os.read(reader, _DRAIN_OCTETS):
                 pass
 
     def _wake(self) -> None:
         with self._wake_lock:
             if self._wake_fds is not None:
-                with suppress(BlockingIOError):
+                with suppress(OSError):  # a full pipe wakes as well
                     os.write(self._wake_fds[1], b"\0")
+
+
+def _open_pipe(name: str) -> tuple[int, int]:
+    """Return the two ends of the pipe by which others wake the thread.
+
+    Raises:
+        QueueError: Exit code 111: the system has no descriptors left.
+    """
+    try:
+        return os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        text = f"{name}: cannot start: unable to create a pipe: {error.strerror}"
+        raise QueueError(text, exit_code=CANNOT_START) from error

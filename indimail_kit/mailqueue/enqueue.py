@@ -82,14 +82,15 @@ def enqueue(
         on_step: Called after each step, in the calling thread.
 
     Raises:
-        QueueError: With qmail-queue's exit code. Nothing of the message is left; only exit code 69 may come when todo/N
-            is linked already (its directory could not be synced), and then the message is queued, whole.
+        QueueError: With qmail-queue's exit code. The message is not queued, and nothing of it is left, unless the disk
+            refuses that too. With exit code 69 mess and intd may stay for qmail-clean: the directory of todo could not
+            be synced, and todo/N was taken back.
 
     Deviation:
         The sequence number of the pid file counts per process, not per message, so that threads never meet. When the
-        directory of todo cannot be synced the real program empties todo/N, which todo-proc may be reading; we leave the
-        message queued. With SAFE the directory of mess is synced before the link, so that no power loss leaves a todo/N
-        without its message.
+        directory of todo cannot be synced the real program empties todo/N, which todo-proc may be reading; we take the
+        name back and leave what it points to. With SAFE the directory of mess is synced before the link, so that no
+        power loss leaves a todo/N without its message.
     """
     qp = os.getpid() if qp is None else qp
     uid = os.getuid() if uid is None else uid

@@ -167,25 +167,52 @@ def detect_layout(directory: Path) -> QueueLayout:
 
     Raises:
         QueueError: Exit code 61: no such directory. 62: mess has no sub-directories 0 … n-1, and no other kind has.
+            Either, with the system's error as its cause: what is there cannot be read, so nobody knows the layout.
     """
     directory = Path(directory)
-    if not directory.is_dir():
+    try:
+        is_directory = directory.is_dir()
+    except OSError as error:
+        raise QueueError(f"no queue at {directory}: {error.strerror}", exit_code=CHDIR) from error
+    if not is_directory:
         raise QueueError(f"no queue at {directory}", exit_code=CHDIR)
-    split = next(filter(None, (_count_splits(directory / kind) for kind in ("mess", "info", "local", "remote"))), 0)
+    split = _find_split(directory, ("mess", "info", "local", "remote"))
     if split == 0:
         raise QueueError("mess without sub-directories 0, 1, 2 …", exit_code=MESS_FILE, path="mess")
-    return QueueLayout(directory, split, any(_count_splits(directory / kind) for kind in ("todo", "intd")))
+    return QueueLayout(directory, split, _find_split(directory, ("todo", "intd")) > 0)
+
+
+def _find_split(directory: Path, kinds: tuple[str, ...]) -> int:
+    """Return the split that the first directory shows which has one; 0 when none has.
+
+    Raises:
+        QueueError: Exit code 62: none that is there can be read. A guess would put mail where nobody looks for it.
+    """
+    trouble: OSError | None = None
+    has_seen = False
+    for kind in kinds:
+        try:
+            split = _count_splits(directory / kind)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            trouble = error
+            continue
+        has_seen = True
+        if split:
+            return split
+    if trouble is not None and not has_seen:
+        text = f"unable to read {' or '.join(kinds)} in {directory}: {trouble.strerror}"
+        raise QueueError(text, exit_code=MESS_FILE, path=kinds[0]) from trouble
+    return 0
 
 
 def _count_splits(directory: Path) -> int:
     """Return n when the sub-directories with numeric names are 0 … n-1, else 0."""
-    try:
-        with os.scandir(directory) as entries:
-            names = {
-                entry.name for entry in entries if _is_plain_number(entry.name) and entry.is_dir(follow_symlinks=False)
-            }
-    except OSError:
-        return 0
+    with os.scandir(directory) as entries:
+        names = {
+            entry.name for entry in entries if _is_plain_number(entry.name) and entry.is_dir(follow_symlinks=False)
+        }
     return len(names) if names == {str(number) for number in range(len(names))} else 0
 
 

@@ -85,10 +85,15 @@ def find_layout(directory: Path, environ: Mapping[str, str]) -> QueueLayout:
     """Return the layout of a queue that may be plain qmail's: what its directories show takes the place of conf-split.
 
     A directory that is no queue gets IndiMail's layout; the first step in it says what is wrong.
+
+    Raises:
+        QueueError: Exit code 61 or 62: it is there and cannot be read, so that its layout is not known.
     """
     try:
         found = detect_layout(directory)
-    except QueueError:
+    except QueueError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
         return layout_from_environ(directory, environ)
     return layout_from_environ(directory, environ, auto_split=found.split, auto_bigtodo=found.has_bigtodo)
 

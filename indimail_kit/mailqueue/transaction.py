@@ -5,6 +5,7 @@ section 3.
 
 Rule 1: a system call that fails is a QueueError with the exit code of its step; nobody else looks at errno.
 Rule 2: before the link to todo `clean_up` removes everything; after it nothing, since todo-proc may already be at work.
+    Only a directory of todo that cannot be synced undoes the link itself, and leaves the rest to qmail-clean.
 Rule 3: a step is told after it is done and noted, so that an error of the listener is cleaned up like any other.
 """
 
@@ -83,6 +84,7 @@ class Transaction:
         "_owner",
         "_pid_path",
         "_queue_fd",
+        "_todo_fd",
         "layout",
         "message_bytes",
         "message_number",
@@ -96,7 +98,7 @@ class Transaction:
         self.message_bytes = 0
         self._clock = clock
         self._on_step = on_step
-        self._queue_fd = self._mess_fd = self._intd_fd = -1
+        self._queue_fd = self._mess_fd = self._intd_fd = self._todo_fd = -1
         self._pid_path = self._mess_path = self._intd_path = ""
         self._mode = _FILE_MODE
         self._owner: tuple[int, int] = _ROOT
@@ -196,6 +198,9 @@ class Transaction:
             self._sync_directory(self.layout.parent("mess", self.message_number))
         parent = self.layout.parent("todo", self.message_number)
         path = f"{parent}/{self.message_number}"
+        if sync.directories:
+            # Before the link too: where it cannot even be opened, there is nothing to undo.
+            self._todo_fd = self._open_directory(parent)
         self._is_linked = True  # first: an interrupt that falls on the link must not clean up a queued message
         try:
             at = self._queue_fd
@@ -205,7 +210,13 @@ class Transaction:
             raise
         self._tell("link", path)
         if sync.directories:
-            self._sync_directory(parent)
+            try:
+                _do("fsyncdir", parent, SYNCDIR, os.fsync, self._todo_fd)
+            except QueueError:
+                # mess and intd stay, for qmail-clean: if todo-proc has read todo/N already, it goes on to S5 with them.
+                self._unlink(path)
+                raise
+            self._tell("fsyncdir", parent)
 
     def pull_trigger(self) -> None:
         """Wake todo-proc. It finds the message without that too, only later; so an error is no error."""
@@ -221,22 +232,21 @@ class Transaction:
         """Remove what was made, unless it is queued: truncate and unlink intd, then mess, then the pid file."""
         if self._is_linked:
             return
-        for fd, path in ((self._intd_fd, self._intd_path), (self._mess_fd, self._mess_path), (-1, self._pid_path)):
-            if path:
-                with contextlib.suppress(OSError):
-                    self._empty(fd, path)
-                with contextlib.suppress(OSError):
-                    os.unlink(path, dir_fd=self._queue_fd)
-                    self._tell_quietly("unlink", path)
+        self._empty(self._intd_fd, self._intd_path)
+        is_gone = self._unlink(self._intd_path)
+        self._empty(self._mess_fd, self._mess_path)
+        if is_gone:  # qmail-clean finds what is old by its mess: an intd alone would stay for ever
+            self._unlink(self._mess_path)
+        self._unlink(self._pid_path)
         self._intd_path = self._mess_path = self._pid_path = ""
 
     def close(self) -> None:
         """Close the files; what had to be durable is durable by now."""
-        for fd in (self._intd_fd, self._mess_fd, self._queue_fd):
+        for fd in (self._todo_fd, self._intd_fd, self._mess_fd, self._queue_fd):
             if fd >= 0:
                 with contextlib.suppress(OSError):
                     os.close(fd)
-        self._intd_fd = self._mess_fd = self._queue_fd = -1
+        self._todo_fd = self._intd_fd = self._mess_fd = self._queue_fd = -1
 
     def _open_pid_file(self, qp: int, started_s: int) -> str:
         """Make pid/PID.TIME.SEQ under a name that nobody has, and return it."""
@@ -274,20 +284,38 @@ class Transaction:
         self.message_bytes += _write(self._mess_fd, self._mess_path, pieces)
         self._tell("write", self._mess_path)
 
+    def _open_directory(self, path: str) -> int:
+        """Open a directory of the queue to sync it."""
+        return _do("fsyncdir", path, SYNCDIR, os.open, path, _DIRECTORY, dir_fd=self._queue_fd)  # type: ignore[no-any-return]  # what os.open returns
+
     def _sync_directory(self, path: str) -> None:
         """Put the names in a directory on the disk."""
-        fd = _do("fsyncdir", path, SYNCDIR, os.open, path, _DIRECTORY, dir_fd=self._queue_fd)
+        fd = self._open_directory(path)
         try:
             _do("fsyncdir", path, SYNCDIR, os.fsync, fd)
         finally:
-            os.close(fd)
+            with contextlib.suppress(OSError):  # what had to be on the disk is there, or the error is on its way
+                os.close(fd)
         self._tell("fsyncdir", path)
 
     def _empty(self, fd: int, path: str) -> None:
         """Cut a file to nothing, so that a name that stays behind by an error holds no mail."""
-        if fd >= 0:
-            os.ftruncate(fd, 0)
-            self._tell_quietly("truncate", path)
+        if path and fd >= 0:
+            with contextlib.suppress(OSError):
+                os.ftruncate(fd, 0)
+                self._tell_quietly("truncate", path)
+
+    def _unlink(self, path: str) -> bool:
+        """Remove a name after an error; say whether it is gone. Without a path there is nothing to remove."""
+        if path:
+            try:
+                os.unlink(path, dir_fd=self._queue_fd)
+            except FileNotFoundError:
+                return True
+            except OSError:
+                return False
+            self._tell_quietly("unlink", path)
+        return True
 
     def _tell(self, call: str, path: str) -> None:
         """Tell the listener about a step that has been done."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,3 +91,24 @@ def test_file_that_vanishes_while_looking_is_no_trouble(queue: QueueLayout, monk
     monkeypatch.setattr("indimail_kit.delivery.cleanup.scan_numbers", lambda _layout, _kind: iter([("mess/1", 7)]))
 
     assert clean_up(queue, now_s=NOW_S) == ()
+
+
+@pytest.mark.parametrize("kind", ["info", "todo"])
+def test_message_whose_files_cannot_be_seen_is_kept(
+    queue: QueueLayout, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A disk that answered EIO to a look at info once cost a message in S5 its mess: mail that waited was lost."""
+    put(queue, "mess/1/7", age_s=HOURS_36 + 1)
+    put(queue, f"{kind}/1/7", age_s=HOURS_36 + 1)
+    real = os.lstat
+
+    def lstat(path: str | Path, **options: Any) -> os.stat_result:
+        if str(path).endswith(f"{kind}/1/7"):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", lstat)
+        removed = clean_up(queue, now_s=NOW_S)
+
+    assert removed == ()

@@ -282,3 +282,12 @@ def test_directory_that_is_none_is_trouble(house: House) -> None:
     assert house.lines() == [
         f"warn: qmail-send: queue1: unable to stat remote/{number % 3}/{number}; will try again later"
     ]
+
+
+def test_bounce_file_without_a_paragraph_is_no_bounce(house: House) -> None:
+    """A full disk or a crash between making the file and writing to it: nobody failed, so nobody is told so."""
+    number = ready(house)
+    house.write("bounce", number, b"")
+
+    assert ending_of(house).end(number) is True
+    assert (bounces(house), house.left()) == ([], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -104,3 +105,49 @@ def test_refused_lock_leaves_no_descriptor_open(queue: QueueLayout) -> None:
     with pytest.raises(QueueError):
         QueueLock(queue)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_trigger_that_cannot_be_read_counts_as_not_pulled(queue: QueueLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error there ended qmail-send; todo is looked into without the trigger too, only later."""
+    lock = QueueLock(queue)
+
+    def read(_fd: int, _octets: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", read)
+        was_pulled = lock.drain()
+    lock.close()
+
+    assert was_pulled is False
+
+
+def test_queue_is_given_back_over_errors(queue: QueueLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A close that fails keeps no other descriptor open: the next qmail-send can start."""
+    lock = QueueLock(queue)
+    real = os.close
+
+    def close(fd: int) -> None:
+        real(fd)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        lock.close()
+
+    QueueLock(queue).close()
+
+
+def test_trigger_that_cannot_be_looked_at_is_no_start(queue: QueueLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the one of a qmail-send that cannot start, and the lock is free again."""
+
+    def fstat(_fd: int) -> os.stat_result:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", fstat)
+        with pytest.raises(QueueError, match="unable to stat lock/trigger: Input/output error") as caught:
+            QueueLock(queue)
+
+    assert caught.value.exit_code == 111
+    QueueLock(queue).close()

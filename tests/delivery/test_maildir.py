@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import mailbox
+import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -157,3 +160,38 @@ def test_taken_names_are_tried_thrice(maildir: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(FileExistsError):
         deliver(maildir)
     assert len(set(tried)) == 3
+
+
+def test_mail_whose_name_cannot_be_synced_is_taken_back(maildir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is deferred and comes again: what stayed in new would be a second copy."""
+    real = os.fsync
+
+    def fsync(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+        real(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        with pytest.raises(OSError, match="Input/output error"):
+            deliver(maildir, sync=SAFE)
+
+    assert [*(maildir / "new").iterdir(), *(maildir / "tmp").iterdir()] == []
+
+
+def test_folder_that_an_error_left_half_made_is_finished(maildir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without new was taken for a folder: every mail for it was deferred until it bounced."""
+    real = os.mkdir
+
+    def mkdir(path: Path, mode: int = 0o777) -> None:
+        if path.name == "new":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "mkdir", mkdir)
+        with pytest.raises(OSError, match="No space left"):
+            create_folder(maildir, "Lists")
+
+    assert deliver(create_folder(maildir, "Lists")).parent == maildir / ".Lists" / "new"
+    assert (maildir / ".Lists" / FOLDER_MARK).exists()

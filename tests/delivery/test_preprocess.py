@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -212,3 +215,22 @@ def test_todo_that_is_a_link_is_not_followed(house: House) -> None:
 
     with pytest.raises(QueueError, match="open todo/"):
         run(house, number)
+
+
+def test_file_that_cannot_be_closed_leaves_the_message_in_s4(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a network that may be the first that one hears of a full disk; it ended qmail-send once."""
+    number = house.put(b"bob@example.com").message_number
+    real = os.close
+
+    def close(fd: int) -> None:
+        is_written = (fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE) == os.O_WRONLY
+        real(fd)
+        if is_written:
+            raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        with pytest.raises(QueueError, match=r"trouble writing to info/.*Disk quota exceeded"):
+            preprocess(house.layout, number, routing=house.local().routing, clock=house.clock, sync=INDIMAIL)
+
+    assert state_of({kind for kind in KINDS if house.layout.path(kind, number).exists()}) is QueueState.S4

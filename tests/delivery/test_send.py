@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -406,3 +408,20 @@ def test_starting_twice_is_starting_once(house: House) -> None:
 
     assert send.start() is send.start()
     assert sum("ratelimit=OFF" in line for line in house.lines()) == 1
+
+
+def test_system_without_descriptors_is_no_start(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 111 with a reason, as for every start that fails, and the queue is free again."""
+
+    def pipe2(_flags: int) -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pipe2", pipe2)
+        with pytest.raises(QueueError, match="unable to create a pipe: Too many open files") as caught:
+            house.send().run_once()
+
+    assert caught.value.exit_code == 111
+    house.put(b"bob@example.com")
+    house.send().run_once()
+    assert len(house.mails("bob")) == 1

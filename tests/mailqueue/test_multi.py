@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from indimail_kit.errors import QueueError
-from indimail_kit.mailqueue.layout import QueueLayout
+from indimail_kit.mailqueue.layout import QueueLayout, create_queue
 from indimail_kit.mailqueue.multi import (
     QUEUE_BASE,
     check_free_space,
     choose_queue,
     create_queues,
+    find_layout,
     layout_from_environ,
 )
 
@@ -137,3 +141,60 @@ def test_file_system_that_cannot_be_asked_is_a_configuration_error(tmp_path: Pat
     with pytest.raises(QueueError) as caught:
         check_free_space(tmp_path / "nowhere", {"MIN_FREE": "1"})
     assert caught.value.exit_code == 55
+
+
+@pytest.mark.parametrize("kinds", [("mess", "info", "local", "remote"), ("todo", "intd")], ids=["split", "bigtodo"])
+def test_layout_that_cannot_be_seen_is_not_guessed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, ...]
+) -> None:
+    """A disk that answered EIO to a look at todo once had mail put, and acknowledged, where todo-proc never looks."""
+    directory = create_queue(tmp_path / "queue1", split=2).directory
+    real = os.scandir
+
+    def scandir(path: Path) -> Any:
+        if path.name in kinds:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        with pytest.raises(QueueError, match="Input/output error") as caught:
+            find_layout(directory, {})
+
+    assert caught.value.exit_code == 62
+
+
+@pytest.mark.parametrize("kind", ["mess", "todo"])
+def test_layout_that_another_directory_shows_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What mess does not say info says, what todo does not say intd."""
+    made = create_queue(tmp_path / "queue1", split=2)
+    real = os.scandir
+
+    def scandir(path: Path) -> Any:
+        if path.name == kind:
+            raise OSError(errno.EACCES, "Permission denied")
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        found = find_layout(made.directory, {})
+
+    assert found == made
+
+
+def test_queue_directory_that_cannot_be_looked_at_is_exit_code_61(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken for a bug of ours (81)."""
+
+    def is_dir(_path: Path) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_dir", is_dir)
+        with pytest.raises(QueueError, match="Input/output error") as caught:
+            find_layout(tmp_path, {})
+
+    assert caught.value.exit_code == 61

@@ -239,6 +239,7 @@ CALLS = [
     ("fsync", 64),
     ("open", 69),
     ("fsync", 69),
+    ("open", 69),
     ("link", 66),
 ]
 """System call -> exit code, in the order in which enqueue makes them, up to the link to todo."""
@@ -280,31 +281,81 @@ def test_call_that_fails_has_its_exit_code_and_leaves_nothing(
     )
 
 
-@pytest.mark.parametrize("offset", [0, 1], ids=["open", "fsync"])
-def test_directory_that_cannot_be_synced_after_the_link_leaves_the_message_whole(
-    queue: QueueLayout, put: Put, monkeypatch: pytest.MonkeyPatch, offset: int
+def test_directory_that_cannot_be_synced_after_the_link_takes_the_message_out_of_todo(
+    queue: QueueLayout, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client hears 69 and comes again: a second copy is better than a todo/N without content."""
+    """The client hears 69 and comes again; a message that stayed queued would reach everybody twice."""
     with monkeypatch.context() as patch:
-        Faulty(patch, len(CALLS) + offset, errno.EIO)
+        Faulty(patch, len(CALLS), errno.EIO)
         exit_code = refused(put, sync=SAFE)
     (message,) = (read_message(queue, number) for number in list_messages(queue))
     assert (exit_code, message.state, message.anomalies, message.records and message.records.recipients) == (
         69,
-        QueueState.S4,
+        QueueState.S3,
         (),
         (b"bob@local.test",),
     )
 
 
-@pytest.mark.parametrize("offset", [0, 1, 2, 3], ids=["dir open", "dir fsync", "trigger", "none"])
-def test_trigger_that_fails_is_no_error(
-    queue: QueueLayout, put: Put, monkeypatch: pytest.MonkeyPatch, offset: int
+def test_disk_that_refuses_that_too_leaves_the_message_whole(
+    queue: QueueLayout, put: Put, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With files synced only, the one call after the link is the trigger, whose error is ignored."""
+    """Twice is better than a todo/N without content."""
+    real = os.unlink
+
+    def unlink(path: str, **kwargs: Any) -> None:
+        if path.startswith("todo/"):
+            raise OSError(errno.EROFS, "Read-only file system")
+        real(path, **kwargs)
+
     with monkeypatch.context() as patch:
-        Faulty(patch, len(CALLS) - 2 + offset, errno.EIO)
+        patch.setattr(os, "unlink", unlink)
+        Faulty(patch, len(CALLS), errno.EIO)
+        exit_code = refused(put, sync=SAFE)
+    (message,) = (read_message(queue, number) for number in list_messages(queue))
+    assert (exit_code, message.state, message.anomalies) == (69, QueueState.S4, ())
+
+
+def test_directory_that_cannot_be_closed_is_no_error(
+    queue: QueueLayout, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was synced: a mail that is on the disk must not be refused, least of all with an error that nobody foresaw."""
+    real = os.close
+
+    def close(fd: int) -> None:
+        real(fd)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        assert put(sync=SAFE).message_number > 0
+
+
+def test_intd_that_cannot_be_removed_keeps_its_mess(
+    queue: QueueLayout, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """qmail-clean finds old messages by their mess: an intd alone would stay for ever."""
+    real = os.unlink
+
+    def unlink(path: str, **kwargs: Any) -> None:
+        if path.startswith("intd/"):
+            raise OSError(errno.EIO, "Input/output error")
+        real(path, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlink)
+        exit_code = refused(put, b"", b"X")
+    (message,) = (read_message(queue, number) for number in list_messages(queue))
+    assert (exit_code, message.state, message.anomalies) == (79, QueueState.S3, ())
+
+
+def test_trigger_that_fails_is_no_error(queue: QueueLayout, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With files synced only, the one call after the link is the trigger, whose error is ignored."""
+    calls_of_directories = 3
+    with monkeypatch.context() as patch:
+        faulty = Faulty(patch, len(CALLS) - calls_of_directories, errno.EIO)
         assert put(sync=QMAIL).message_number > 0
+    assert faulty.calls[-2:] == ["link", "open"]
 
 
 def test_interrupt_that_falls_on_the_link_leaves_the_message_whole(

@@ -1,0 +1,233 @@
+"""What the grid does with qmail-queue: ways to put one message into a queue, and what each fault must lead to."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import queue_reader
+from delivery_cases import House, deliver, mails
+from faults import FOR_GOOD
+
+from indimail_kit.delivery.qmail_queue import QmailQueue
+from indimail_kit.errors import QueueError
+from indimail_kit.mailqueue import INDIMAIL, SAFE, QueueLayout, create_queue, enqueue
+
+NOW_S = int(time.time())
+QP = 4305
+SPLIT = 2
+MESSAGE = b"Subject: hi\n\nbody\n"
+LONG_MESSAGE = MESSAGE + b"x" * 70_000 + b"\n"  # two reads, two writes
+GOOD = b"Fann@example.com\0Tbob@example.com\0\0"
+CUT = b"Fann@example.com\0Tbob@example.com\0"
+LATER_S = 200_000
+"""When qmail-send comes to clean up: more than 36 hours later (unit: s)."""
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def received() -> bytes:
+    """Return the Received line as the recorded mess files have it."""
+    t = time.gmtime(NOW_S)
+    date = f"{WEEKDAYS[t[6]]}, {t[2]:02} {MONTHS[t[1] - 1]} {t[0]:04} {t[3]:02}:{t[4]:02}:{t[5]:02} +0000"
+    return f"Received: indimail-mta queue {QP} by host vm\n (invoked by uid 0); {date}\n".encode()
+
+
+def call_library(layout: QueueLayout, envelope: bytes, **options: object) -> int:
+    """Queue in this process; return qmail-queue's exit code."""
+    settings = {"environ": {}, "qp": QP, "uid": 0, "host": "vm", "clock": lambda: NOW_S * 10**9, "sync": SAFE} | options
+    try:
+        enqueue(MESSAGE, envelope, layout=layout, **settings)  # type: ignore[arg-type]
+    except QueueError as error:
+        return error.exit_code
+    return 0
+
+
+def call_program(layout: QueueLayout) -> int:
+    """Be the program; its input stands on fd 0 and 1."""
+    environ = {"QUEUEDIR": str(layout.directory), "CONTROLDIR": str(layout.directory.parent / "control")}
+    return QmailQueue(environ=environ, qp=QP, uid=0, host="vm", clock=lambda: NOW_S * 10**9).run()
+
+
+def stand_at_input(layout: QueueLayout) -> None:
+    """Put the message on fd 0 and the envelope on fd 1, and hold the trigger as qmail-send does."""
+    os.open(layout.directory / "lock" / "trigger", os.O_RDONLY | os.O_NONBLOCK)
+    for fd, octets in ((0, LONG_MESSAGE), (1, GOOD)):
+        path = layout.directory.parent / f"input{fd}"
+        path.write_bytes(octets)
+        os.close(fd)
+        assert os.open(path, os.O_RDONLY) == fd
+
+
+def take_umask(_layout: QueueLayout) -> None:
+    """Take a umask that takes from the modes of new files."""
+    os.umask(0o077)
+
+
+@dataclass(frozen=True)
+class EnqueueCase:
+    """One way to call qmail-queue.
+
+    Attributes:
+        name: For the tables.
+        act: Makes the call; returns its exit code.
+        code: Exit code without a fault.
+        message: What is queued.
+        prepare: Changes the new queue before the call.
+        enter: Changes the process before the call; no fault falls there.
+    """
+
+    name: str
+    act: Callable[[QueueLayout], int]
+    code: int = 0
+    message: bytes = MESSAGE
+    prepare: Callable[[QueueLayout], None] = lambda _layout: None
+    enter: Callable[[QueueLayout], None] = lambda _layout: None
+
+
+def give_away(layout: QueueLayout) -> None:
+    """Let the queue belong to a user: root gives him the files."""
+    if os.geteuid() == 0:
+        os.chown(layout.directory, 65534, 65534)
+
+
+def write_controls(layout: QueueLayout) -> None:
+    """Write a control file that names nobody."""
+    control = layout.directory.parent / "control"
+    control.mkdir()
+    (control / "extraqueue").write_text("# nobody\n")
+
+
+CASES = {
+    case.name: case
+    for case in (
+        EnqueueCase("enqueue", lambda layout: call_library(layout, GOOD), prepare=give_away, enter=take_umask),
+        EnqueueCase("enqueue, no sync", lambda layout: call_library(layout, GOOD, sync=INDIMAIL)),
+        EnqueueCase("enqueue, bad envelope", lambda layout: call_library(layout, CUT), code=54),
+        EnqueueCase(
+            "program qmail-queue", call_program, message=LONG_MESSAGE, prepare=write_controls, enter=stand_at_input
+        ),
+    )
+}
+
+CODES = {
+    "stat .": 61,
+    "open .": 61,
+    "open pid/": 70,
+    "fstat pid/": 62,
+    "fchmod pid/": 62,
+    "fchown pid/": 62,
+    "link mess/": 67,
+    "unlink pid/": 83,
+    "writev pid/": 53,
+    "write pid/": 53,
+    "open intd/": 65,
+    "fchmod intd/": 62,
+    "fchown intd/": 62,
+    "writev intd/": 53,
+    "fsync pid/": 64,
+    "fsync intd/": 64,
+    "open mess/": 69,
+    "fsync mess/": 69,
+    "open todo/": 69,
+    "fsync todo/": 69,
+    "link todo/": 66,
+    "read input": 54,
+    "open control/": 55,
+    "fstat control/": 55,
+    "lseek control/": 55,
+    "read control/": 55,
+    "close control/": 55,
+    # What is done for the reader's sake: a mail is not refused for it.
+    "scandir ": 0,  # another directory shows the layout too
+    "getdents ": 0,
+    "fstat input": 0,
+    "fstat /": 0,
+    "close ": 0,
+    "open lock/trigger": 0,
+    "write lock/trigger": 0,
+}
+"""Call that fails -> exit code. mess is still known by the name under which it was opened, in pid. Source: qmail.h,
+qmail-queue.c; which call each code stands for: facts, section 1."""
+
+UNDOING = ("ftruncate ", "unlink intd/", "unlink mess/", "unlink todo/")
+"""Calls of cleaning up, which change no exit code."""
+
+LAYOUT = ("scandir ", "getdents ")
+"""Looks at the layout: when all of them fail, it is not known (62)."""
+
+
+def code_of(call: str) -> int | None:
+    """Return the exit code that a failing call leads to; None when the table does not know the call."""
+    return next((code for start, code in CODES.items() if call.startswith(start)), None)
+
+
+def wanted_code(case: EnqueueCase, kind: str, fired: str, ahead: Sequence[str]) -> int | None:
+    """Return the exit code that a fault must lead to; None when the table does not know the call.
+
+    Args:
+        case: What is done.
+        kind: Kind of the fault.
+        fired: The call that failed, or "".
+        ahead: The calls of an undisturbed run from this one on.
+    """
+    if not fired or kind == "short" or fired.startswith(UNDOING):
+        return case.code
+    if kind == FOR_GOOD:
+        codes = [62 if call.startswith(LAYOUT) else code_of(call) for call in ahead if not call.startswith(UNDOING)]
+        return next(filter(None, codes), case.code)
+    code = code_of(fired)
+    return case.code if code == 0 else code
+
+
+def build(place: Path, case: EnqueueCase) -> House:
+    """Make a house with an empty queue."""
+    house = House(place, create_queue(place / "queue1", split=SPLIT))
+    case.prepare(house.layout)
+    return house
+
+
+def judge(
+    case: EnqueueCase, house: House, *, kind: str, fired: str, ahead: Sequence[str], code: int | None
+) -> dict[str, str]:
+    """Return what is wrong, and what there is to count, as name -> text.
+
+    Args:
+        case: What was done.
+        house: Where.
+        kind: Kind of the fault.
+        fired: The call that failed, or "" if none did.
+        ahead: The calls of an undisturbed run from this one on.
+        code: Exit code that the caller saw; None when the process was killed.
+    """
+    found: dict[str, str] = {}
+    reading = queue_reader.read_queue(house.layout.directory, SPLIT)
+    queued = [message for message in reading.messages.values() if message.state == "S4"]
+    whole = (received() + case.message, f"u0\0p{QP}\0Fann@example.com\0Tbob@example.com\0".encode())
+    torn = [message.number for message in queued if (message.files["mess"], message.files["todo"]) != whole]
+    if reading.faults or torn:
+        found["broken"] = "; ".join([*reading.faults, *(f"{number} is not whole" for number in torn)])
+    is_queued = len(queued) == 1 and not torn
+    if code == 0 and not is_queued:
+        found["lost"] = f"acknowledged, and {reading.states()}"
+    if code and queued:
+        # Only a disk that fails twice running, at the last fsync and at the unlink that undoes the link, can do that.
+        is_helpless = kind == FOR_GOOD and fired.startswith("fsync todo/")
+        found["refused, undoing failed" if is_helpless else "refused but queued"] = f"{code}, and {reading.states()}"
+    wanted = wanted_code(case, kind, fired, ahead)
+    if code is not None and code != wanted:
+        found["wrong exit code"] = f"{code} instead of {wanted}"
+    if code and reading.messages and not queued:
+        found["left over"] = ", ".join(reading.states())
+    deliver(house, later_s=LATER_S)
+    after = queue_reader.read_queue(house.layout.directory, SPLIT)
+    if after.messages or after.pid_files or after.faults:
+        found["never ends"] = f"{after.states()} {after.pid_files} {after.faults}"
+    copies = [mail for mail in mails(house, "bob") if mail.endswith(received() + case.message)]
+    if len(copies) != len(queued):
+        found["lost"] = f"queued and {len(copies)} mails"
+    return found
