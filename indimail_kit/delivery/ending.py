@@ -52,6 +52,10 @@ class Ending:
         self._settings = settings
         self._journal = QueueJournal(journal, layout)
 
+    def adopt(self, settings: SendSettings) -> None:
+        """Go by other settings from now on."""
+        self._settings = settings
+
     def add_bounce(self, message_number: int, recipient: bytes, report: bytes) -> bool:
         """Append the paragraph about a recipient to the bounce file; say whether it is there."""
         path = self._layout.path("bounce", message_number)

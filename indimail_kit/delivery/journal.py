@@ -34,6 +34,8 @@ _KINDS: Final[Mapping[str, EventKind]] = {
     "bounce_msg": "bounce",
     "bounce_discarded": "discarded",
     "end_msg": "end_msg",
+    "deliveries_held": "status",
+    "deliveries_resumed": "status",
     "signal": "signal",
     "scheduler_signal": "signal",
     "todo_ordered_to_quit": "signal",

@@ -13,9 +13,8 @@ Rule 2: a file that cannot be read, written or understood is named in the log an
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from indimail_kit.delivery.channel import Mark, decode_marks, mark_done, read_wh
 from indimail_kit.delivery.cleanup import CLEANUP_S, clean_up
 from indimail_kit.delivery.ending import Ending, read_info
 from indimail_kit.delivery.events import REPORT_MAX_OCTETS, Delivery, Report, as_text
+from indimail_kit.delivery.jobs import Job, Lane
 from indimail_kit.delivery.journal import Journal, QueueJournal, one_word
 from indimail_kit.delivery.routing import sender_for
 from indimail_kit.delivery.scan import scan_numbers
@@ -31,46 +31,12 @@ from indimail_kit.delivery.schedule import CHANNELS, SYSTEM_FAILURE_S, Channel, 
 from indimail_kit.delivery.settings import SendSettings
 from indimail_kit.delivery.spawn import Finished, Spawn
 from indimail_kit.delivery.todo import TodoProc
-from indimail_kit.envelope import QueueRecords
 from indimail_kit.errors import FormatError
 from indimail_kit.logs.fields import logsafe
 from indimail_kit.mailqueue.layout import QueueLayout
 
 TOO_OLD_TEXT: Final = b"I'm not going to try again; this message has been in the queue too long.\n"
 """Added to a deferral that counts as a failure. Source: qmail-send.c `del_dochan()`."""
-
-
-@dataclass(slots=True)
-class _Job:
-    """One attempt at all recipients of one channel of one message (qmail-send.c `struct job`)."""
-
-    message_number: int
-    channel: Channel
-    records: QueueRecords
-    retry_s: int
-    is_last: bool
-    marks: Iterator[Mark]
-    fault: str
-    references: int = 1
-    todo_count: int = 0
-    has_hit_end: bool = False
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One channel of the queue.
-
-    Attributes:
-        agenda: Messages that wait for their next attempt.
-        spawn: Does the deliveries.
-        reading: The job whose recipients are being read, or None.
-        flying: Delivery number -> its job and record.
-    """
-
-    agenda: Agenda
-    spawn: Spawn
-    reading: _Job | None = None
-    flying: dict[int, tuple[_Job, Mark]] = field(default_factory=dict)
 
 
 class QueueRun:
@@ -95,11 +61,9 @@ class QueueRun:
         self._routing = settings.local.routing
         digits = layout.name[len(layout.name.rstrip("0123456789")) :]
         self._queue_number = int(digits) if digits and settings.has_queue_number else None
-        forward = partial(self._ending.enqueue, is_bounce=False)
-        local = partial(settings.local.deliver, forward=forward, clock=settings.clock, sync=settings.sync)
-        self._lanes: dict[Channel, _Lane] = {
-            "local": _Lane(Agenda(), Spawn(lambda delivery: local(delivery, on_call=self._on_call(delivery)))),
-            "remote": _Lane(Agenda(), Spawn(settings.remote, threads=settings.remote_threads, wake=wake)),
+        self._lanes: dict[Channel, Lane] = {
+            "local": Lane(Agenda(), Spawn(self._deliver_local)),
+            "remote": Lane(Agenda(), Spawn(settings.remote, threads=settings.remote_threads, wake=wake)),
         }
         self._done = Agenda()
         self._failed = Agenda()
@@ -134,6 +98,26 @@ class QueueRun:
         self._journal.say("signal", severity="alert", program="qmail-send", pid=self.pid, signal="ALRM")
         for lane in self._lanes.values():
             lane.agenda.hurry(self._settings.now_s())
+
+    def adopt(self, settings: SendSettings | None, fault: str = "") -> None:
+        """Go by other settings, as after SIGHUP; None: they could not be read, and why.
+
+        Source:
+            qmail-send.c `reread()`, `regetcontrols()`.
+        """
+        self._journal.say("signal", severity="alert", program="qmail-send", pid=self.pid, signal="HUP")
+        if settings is None:
+            self._journal.warn(f"unable to reread controls: {fault}")
+            return
+        before, self._settings = self._settings, settings
+        self._routing = settings.local.routing
+        self.todo.adopt(settings)
+        self._ending.adopt(settings)
+        for channel in CHANNELS:
+            if (channel in settings.held) is not (channel in before.held):
+                form_name = "deliveries_held" if channel in settings.held else "deliveries_resumed"
+                self._journal.say(form_name, channel=channel, has_queue=False)
+        self._say_status()
 
     def terminate(self) -> None:
         """Start nothing new, as after SIGTERM; deliveries under way still end."""
@@ -179,7 +163,12 @@ class QueueRun:
     def next_due_s(self) -> int:
         """Return when there will be something to do if nobody pulls the trigger (unit: s since 1970)."""
         times = [self._done.next_due_s(), self._failed.next_due_s(), self.todo.next_due_s, self._next_cleanup_s]
-        times += [lane.agenda.next_due_s() for lane in self._lanes.values() if lane.reading is None]
+        held = self._settings.held
+        times += [
+            lane.agenda.next_due_s()
+            for channel, lane in self._lanes.items()
+            if lane.reading is None and channel not in held
+        ]
         return min(time for time in times if time is not None)
 
     def _agenda_step(self, now_s: int) -> bool:
@@ -224,6 +213,8 @@ class QueueRun:
 
     def _pass_step(self, channel: Channel, now_s: int) -> bool:
         """Read one record of the message at hand and start its delivery (qmail-send.c `pass_dochan()`)."""
+        if channel in self._settings.held:
+            return False
         lane = self._lanes[channel]
         if lane.reading is None:
             message_number = lane.agenda.take(now_s)
@@ -246,7 +237,7 @@ class QueueRun:
             self._start(job, mark)
         return True
 
-    def _open_job(self, channel: Channel, message_number: int, now_s: int) -> _Job | None:
+    def _open_job(self, channel: Channel, message_number: int, now_s: int) -> Job | None:
         kind: str = channel
         try:
             file = decode_marks(read_whole(self.layout.path(channel, message_number)))
@@ -262,9 +253,9 @@ class QueueRun:
             return None
         retry_s = next_retry_s(birth_s=birth_s, now_s=now_s, channel=channel)
         is_last = is_too_old(birth_s=birth_s, now_s=now_s, lifetime_s=self._settings.lifetime_s)
-        return _Job(message_number, channel, records, retry_s, is_last, iter(file.marks), file.fault)
+        return Job(message_number, channel, records, retry_s, is_last, iter(file.marks), file.fault)
 
-    def _release(self, job: _Job) -> None:
+    def _release(self, job: Job) -> None:
         """Let go of a job; after its last delivery, remove the channel's file or wait (qmail-send.c `job_close()`)."""
         job.references -= 1
         if job.references:
@@ -288,7 +279,7 @@ class QueueRun:
 
     # -- deliveries ----------------------------------------------------------------------------------------------
 
-    def _start(self, job: _Job, mark: Mark) -> None:
+    def _start(self, job: Job, mark: Mark) -> None:
         lane = self._lanes[job.channel]
         number = self._next_delivery_number
         self._next_delivery_number += 1
@@ -333,7 +324,7 @@ class QueueRun:
                         return True
         return has_done
 
-    def _finish_delivery(self, lane: _Lane, finished: Finished) -> None:
+    def _finish_delivery(self, lane: Lane, finished: Finished) -> None:
         """Log how a delivery ended, mark its record, and go on with its job (qmail-send.c `del_dochan()`)."""
         number = finished.delivery.delivery_number
         job, mark = lane.flying.pop(number)
@@ -347,14 +338,14 @@ class QueueRun:
         self._release(job)
         self._say_status()
 
-    def _settle(self, job: _Job, report: Report) -> Report:
+    def _settle(self, job: Job, report: Report) -> Report:
         """Return the report that counts: a deferral of a message that is too old is a failure."""
         text = report.text[:REPORT_MAX_OCTETS]
         if report.outcome == "deferral" and job.is_last:
             return Report("failure", text + TOO_OLD_TEXT)
         return Report(report.outcome, text, report.path, report.folder, report.rule)
 
-    def _record(self, job: _Job, mark: Mark, number: int, report: Report, about: dict[str, Any]) -> None:
+    def _record(self, job: Job, mark: Mark, number: int, report: Report, about: dict[str, Any]) -> None:
         about |= {"outcome": report.outcome, "report": as_text(logsafe(report.text))}
         self._journal.say(
             "delivery",
@@ -376,7 +367,7 @@ class QueueRun:
         relative = self.layout.relative(job.channel, job.message_number)
         self._settings.tell_step("mark", relative, job.message_number)
 
-    def _about(self, job: _Job, mark: Mark, number: int) -> dict[str, Any]:
+    def _about(self, job: Job, mark: Mark, number: int) -> dict[str, Any]:
         return {
             "message_number": job.message_number,
             "delivery_number": number,
@@ -386,14 +377,20 @@ class QueueRun:
         }
 
     def _say_status(self) -> None:
-        local, remote = (self._lanes[channel] for channel in CHANNELS)
-        self._journal.say(
-            "status",
-            local_used=len(local.flying),
-            local_max=self._settings.concurrency["local"],
-            remote_used=len(remote.flying),
-            remote_max=self._settings.concurrency["remote"],
-            exitasap=self.is_stopping,
+        fields: dict[str, Any] = {"exitasap": self.is_stopping}
+        for channel, lane in self._lanes.items():
+            fields |= {f"{channel}_used": len(lane.flying), f"{channel}_max": self._settings.concurrency[channel]}
+            fields[f"{channel}_held"] = channel in self._settings.held
+        self._journal.say("status", **fields)
+
+    def _deliver_local(self, delivery: Delivery) -> Report:
+        settings = self._settings
+        return settings.local.deliver(
+            delivery,
+            forward=partial(self._ending.enqueue, is_bounce=False),
+            clock=settings.clock,
+            sync=settings.sync,
+            on_call=self._on_call(delivery),
         )
 
     def _on_call(self, delivery: Delivery) -> Callable[[str, str], None]:

@@ -18,6 +18,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,6 +31,7 @@ from indimail_kit.delivery.local import LocalDelivery
 from indimail_kit.delivery.lock import CANNOT_START, QueueLock
 from indimail_kit.delivery.queuerun import QueueRun
 from indimail_kit.delivery.schedule import LIFETIME_S
+from indimail_kit.delivery.send_controls import MAX_CONCURRENCY, read_send_controls
 from indimail_kit.delivery.settings import CONCURRENCY, SendSettings, defer_remote
 from indimail_kit.errors import QueueError
 from indimail_kit.logs.template import GivenValue
@@ -69,6 +72,7 @@ class QmailSend:
         sync: SyncPolicy = SAFE,
         environ: Mapping[str, str] | None = None,
         on_step: Callable[[Step], None] | None = None,
+        controls: Path | None = None,
     ) -> None:
         """Say what to deliver, where and how; nothing is opened yet.
 
@@ -88,6 +92,7 @@ class QmailSend:
             sync: What must be on the disk before a step counts as done.
             environ: Environment of the qmail-queue for bounces and forwarded messages; empty by default.
             on_step: Told each step on the disk that was done.
+            controls: The control directory that `reread` reads; what is given here counts until then.
 
         Raises:
             ValueError: No queue, or two of one name.
@@ -102,7 +107,7 @@ class QmailSend:
         self._settings = SendSettings(
             local=local,
             remote=remote or defer_remote,
-            remote_threads=concurrency_remote if remote is not None else 0,
+            remote_threads=MAX_CONCURRENCY if remote is not None else 0,
             bounce=bounce or BounceSettings(local.host),
             clock=clock,
             next_pid=next_pid or (lambda: next(pids)),
@@ -119,6 +124,8 @@ class QmailSend:
         self._thread: threading.Thread | None = None
         self._is_stop_wanted = threading.Event()
         self._is_hurry_wanted = threading.Event()
+        self._is_reread_wanted = threading.Event()
+        self._controls = controls
         self._wake_fds: tuple[int, int] | None = None
         self._wake_lock = threading.Lock()
 
@@ -168,6 +175,11 @@ class QmailSend:
     def retry_now(self) -> None:
         """Try every waiting recipient now, as after SIGALRM."""
         self._is_hurry_wanted.set()
+        self._wake()
+
+    def reread(self) -> None:
+        """Read locals, virtualdomains, concurrency and hold again, as after SIGHUP."""
+        self._is_reread_wanted.set()
         self._wake()
 
     def run_once(self) -> int:
@@ -312,6 +324,9 @@ class QmailSend:
                 self._is_hurry_wanted.clear()
                 for run in self._runs:
                     run.hurry()
+            if self._is_reread_wanted.is_set():
+                self._is_reread_wanted.clear()
+                self._adopt_controls()
             has_done = False
             for lock, run in zip(self._locks, self._runs, strict=True):
                 if lock.drain():
@@ -322,6 +337,21 @@ class QmailSend:
             if self._is_stop_wanted.is_set() and self._thread is not None:
                 break
         return turns
+
+    def _adopt_controls(self) -> None:
+        """Go by the control files as they are now; what cannot be read changes nothing."""
+        settings, fault = self._settings, ""
+        if self._controls is not None:
+            try:
+                read = read_send_controls(self._controls)
+            except QueueError as error:
+                fault = str(error)
+            else:
+                local = replace(settings.local, locals=read.locals, virtual_domains=read.virtual_domains)
+                settings = replace(settings, local=local, concurrency=read.concurrency, held=read.held)
+                self._settings = settings
+        for run in self._runs:
+            run.adopt(None if fault else settings, fault)
 
     def _sleep_s(self) -> float:
         due_ns = min(run.next_due_s() for run in self._runs) * 10**9

@@ -34,12 +34,13 @@ class SendSettings:
     Attributes:
         local: Who lives here.
         remote: Delivers to other hosts.
-        remote_threads: Remote deliveries at once in threads; 0 does them one after the other.
+        remote_threads: Most remote deliveries at once in threads; 0 does them one after the other.
         bounce: The control files about bounces.
         clock: Gives the time (unit: ns since 1970).
         next_pid: Gives process ids: for the log, and as qp of bounces and forwarded messages.
         lifetime_s: control/queuelifetime.
         concurrency: Most deliveries at once for each channel.
+        held: Channels in which nothing new is started.
         has_queue_number: Whether delivery numbers carry the queue's number, as under qscheduler.
         sync: What must be on the disk before a step counts as done.
         environ: Environment of the qmail-queue for bounces and forwarded messages.
@@ -54,6 +55,7 @@ class SendSettings:
     remote_threads: int = 0
     lifetime_s: int = LIFETIME_S
     concurrency: Mapping[Channel, int] = field(default_factory=lambda: {"local": CONCURRENCY, "remote": CONCURRENCY})
+    held: frozenset[Channel] = frozenset()
     has_queue_number: bool = True
     sync: SyncPolicy = SAFE
     environ: Mapping[str, str] = field(default_factory=dict)

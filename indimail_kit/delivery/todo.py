@@ -40,6 +40,11 @@ class TodoProc:
         self._is_wanted = True
         self._skipped: dict[int, tuple[int, int]] = {}
 
+    def adopt(self, settings: SendSettings) -> None:
+        """Go by other settings from the next message on."""
+        self._settings = settings
+        self._routing = settings.local.routing
+
     def say_start(self) -> None:
         """Write the line with which todo-proc begins."""
         self._journal.say(

@@ -49,6 +49,7 @@ class Follower:
         commands: dict[str, str],
         on_station: Callable[[Station], None] | None,
         mail: bytes = b"",
+        far: Callable[[str], tuple[RawBlock, ...]] = lambda _recipient: (),
     ) -> None:
         self.is_over = threading.Event()
         self._lock = threading.RLock()
@@ -56,6 +57,7 @@ class Follower:
         self._commands = dict(commands)
         self._on_station = on_station
         self._sent = mail
+        self._far = far
         self._started_ns = clock()
         self._record: SessionRecord | None = None
         self._files: MessageFiles | None = None
@@ -267,7 +269,8 @@ class Follower:
                 self._finish()
 
     def _delivered(self, event: SendEvent) -> None:
-        told = delivered(event, self._journey, self._sent, is_bounce=bool(self._bounce_qp))
+        far = self._far(event.recipient) if event.channel == "remote" else ()
+        told = delivered(event, self._journey, self._sent, is_bounce=bool(self._bounce_qp), far=far)
         self._journey = told.journey
         for key, state, changes in told.stations:
             self._set(key, state, **changes)

@@ -35,7 +35,9 @@ class Told:
     is_over: bool = False
 
 
-def delivered(event: SendEvent, journey: Journey, sent: bytes, *, is_bounce: bool) -> Told:
+def delivered(
+    event: SendEvent, journey: Journey, sent: bytes, *, is_bounce: bool, far: tuple[RawBlock, ...] = ()
+) -> Told:
     """Tell what the end of one delivery attempt means.
 
     Args:
@@ -43,33 +45,58 @@ def delivered(event: SendEvent, journey: Journey, sent: bytes, *, is_bounce: boo
         journey: The journey so far.
         sent: The mail as the client sent it.
         is_bounce: What was delivered is the bounce of the mail, not the mail.
+        far: What can be shown of the other host, of a remote delivery.
     """
     facts = (("delivery", str(event.delivery_number)), ("outcome", event.outcome), ("report", event.report))
     send = {"summary": event.report.rstrip("/"), "facts": facts}
     if event.outcome == "success" and is_bounce:
-        return Told(journey, (_bounced(event, journey),))
+        return Told(journey, (_bounced(event, journey, far),))
+    if event.outcome == "success" and event.channel == "remote":
+        return _sent_away(event, journey, send, far)
     if event.outcome == "success" and event.path is None:
         return _not_stored(event, journey, send)
     if event.outcome == "success":
         return _stored(event, journey, sent, send)
     if event.outcome == "failure":
         failed = send | {"summary": "failure", "sentence": "The delivery failed for good."}
-        back = {"sentence": "A bounce goes back to the sender."}
+        back = {"sentence": "A bounce goes back to the sender.", "raw": far}
         return Told(journey, (("send", StationState.FAILED, failed), ("inbox", StationState.WORKING, back)))
     later = send | {"summary": "deferral", "sentence": "It stays in the queue and is tried again later."}
     return Told(
         replace(journey, delivered_to="deferred"),
-        (("send", StationState.FAILED, later), ("inbox", StationState.WAITING, {"summary": "later"})),
+        (("send", StationState.FAILED, later), ("inbox", StationState.WAITING, {"summary": "later", "raw": far})),
         is_over=True,
     )
 
 
-def _bounced(event: SendEvent, journey: Journey) -> Change:
+def _bounced(event: SendEvent, journey: Journey, far: tuple[RawBlock, ...]) -> Change:
     """The sender has the bounce."""
-    sentence = f"{journey.recipient} is unknown; the bounce is in the Inbox of {event.recipient}."
-    where = str(event.path) if event.path else ""
-    changes = {"summary": "bounced", "sentence": sentence, "facts": (("file", where),), "raw": _mail(event)}
+    where = f"with the host of {event.recipient}" if event.channel == "remote" else f"in the Inbox of {event.recipient}"
+    sentence = f"{journey.recipient} cannot get it; the bounce is {where}."
+    facts = (("file", str(event.path) if event.path else ""),)
+    changes = {"summary": "bounced", "sentence": sentence, "facts": facts, "raw": (*_mail(event), *far)}
     return "inbox", StationState.DONE, changes
+
+
+def _sent_away(event: SendEvent, journey: Journey, send: dict[str, Any], far: tuple[RawBlock, ...]) -> Told:
+    """Another host has the mail."""
+    domain = event.recipient.rpartition("@")[2]
+    inbox = {
+        "summary": domain,
+        "sentence": f"It is with the host of {domain} now; what becomes of it there is that host's business.",
+        "raw": far,
+    }
+    return Told(
+        replace(journey, delivered_to=f"host of {domain}"),
+        (
+            (
+                "send",
+                StationState.DONE,
+                send | {"summary": "accepted", "sentence": "qmail-rspawn gave it to that host."},
+            ),
+            ("inbox", StationState.DONE, inbox),
+        ),
+    )
 
 
 def _not_stored(event: SendEvent, journey: Journey, send: dict[str, Any]) -> Told:

@@ -25,7 +25,7 @@ from indimail_kit.lab.client import send_mail
 from indimail_kit.lab.follow import Follower
 from indimail_kit.lab.mail import Attachment, compose, to_wire
 from indimail_kit.lab.parts import Parts, Settings, start_parts
-from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, SMTPD, USERS, Places
+from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, USERS, Places
 from indimail_kit.lab.scanner_troubles import Trouble, TroubleKind, in_trouble
 from indimail_kit.lab.scanners import LabScanner, ScannerChoice
 from indimail_kit.lab.session import SessionRecord, SmtpdLimits
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from indimail_kit.lab.filters import LabFilters
     from indimail_kit.lab.journey import Journey, Station
     from indimail_kit.lab.lying_clamd import Lie
+    from indimail_kit.lab.second_host import SecondHost
     from indimail_kit.lab.services import Services
     from indimail_kit.qhpsi.verdict import Scanner
 
@@ -73,6 +74,7 @@ class Lab:
         indimail_bugs: bool = False,
         checkpassword: Sequence[str] = (),
         supervised: bool = False,
+        second_host: bool = False,
     ) -> None:
         """Prepare a lab; nothing is started or written before `start`.
 
@@ -90,25 +92,18 @@ class Lab:
             indimail_bugs: Give AUTH the real program's known faults (a second 454 after 501 …), for conformance.
             checkpassword: Let a checkpassword module decide who logs in: its argument vector.
             supervised: Let supervise of daemontools watch over clamd, as on a real host; see `services`.
+            second_host: Run another mail server, for mail to places.FAR_DOMAIN; see `second_host`.
         """
         self.seed = seed
         self.journeys: list[Journey] = []
         self._scanner = LabScanner(scanner, supervised=supervised)
         rng = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - the same run on wish
         self._settings = Settings(
-            directory=Path(directory) if directory is not None else None,
-            queue_count=queue_count,
-            port=port,
-            sync=sync,
-            penalty_s=penalty_s,
-            limits=limits or SmtpdLimits(),
-            challenge=challenge,
-            starttls=starttls,
-            indimail_bugs=indimail_bugs,
-            checkpassword=tuple(checkpassword),
-            rng=rng,
+            directory=Path(directory) if directory is not None else None, queue_count=queue_count, port=port, sync=sync,
+            penalty_s=penalty_s, limits=limits or SmtpdLimits(), challenge=challenge, starttls=starttls,
+            indimail_bugs=indimail_bugs, checkpassword=tuple(checkpassword), second_host=second_host, rng=rng,
             next_pid=itertools.count(os.getpid()).__next__,
-        )
+        )  # fmt: skip
         self._message_ids = itertools.count(1)
         self._send_lock = threading.Lock()
         self._bounces: dict[int, SessionRecord] = {}
@@ -189,6 +184,13 @@ class Lab:
     def services(self) -> Services:
         """Return clamd and freshclam under supervise, linked in `directory`/service; LabError without any."""
         return self._scanner.require_services()
+
+    @property
+    def second_host(self) -> SecondHost:
+        """Return the other mail server, to be told how to behave; LabError without `Lab(second_host=True)`."""
+        if (host := self._running().second_host) is None:
+            raise LabError("the lab has no second host; start it with Lab(second_host=True)")
+        return host
 
     @property
     def qhpsi(self) -> str:
@@ -283,7 +285,7 @@ class Lab:
                 mail = to_wire(message)
             follower = Follower(
                 sender=sender, recipient=recipient, mechanism=mechanism, case=case, clock=time.time_ns,
-                commands=commands, on_station=on_station, mail=mail,
+                commands=commands, on_station=on_station, mail=mail, far=self._running().far_blocks,
             )  # fmt: skip
             try:
                 send_mail(
@@ -335,13 +337,14 @@ class Lab:
         return self._running().filters
 
     def svc(self, options: str, *names: str) -> None:
-        """Do ``svc OPTIONS /service/NAME…``; "qmail-smtpd.25" obeys -d and -u, the others are `services`.
+        """Do ``svc OPTIONS /service/NAME…``: places.SMTPD obeys -d and -u, SEND -a and -h, the others are `services`.
 
         Raises:
             LabError: There is no such service here.
         """
         for name in names:
-            self._running().server.obey(options) if name == SMTPD else self.services.svc(options, name)
+            if not self._running().obey(options, name):
+                self.services.svc(options, name)
 
     def asking(self, scanner: Scanner) -> AbstractContextManager[None]:
         """Ask another scanner for a while, as long as QHPSI is the lab's own.

@@ -21,11 +21,14 @@ from indimail_kit.control.envdir import write_variable
 from indimail_kit.delivery.bounce import BounceSettings
 from indimail_kit.delivery.local import LocalDelivery
 from indimail_kit.delivery.maildir import create_maildir
+from indimail_kit.delivery.remote import RemoteDelivery
 from indimail_kit.delivery.send import QmailSend, SendEvent
 from indimail_kit.delivery.vfilter import PREFILT
 from indimail_kit.lab.filters import LabFilters
-from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, HOST, USERS, Places
+from indimail_kit.lab.journey import RawBlock
+from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, FAR_DOMAIN, HOST, SEND, SMTPD, USERS, Places
 from indimail_kit.lab.scanners import LabScanner
+from indimail_kit.lab.second_host import SecondHost
 from indimail_kit.lab.server import SmtpServer
 from indimail_kit.lab.service import LabService
 from indimail_kit.lab.session import SmtpdLimits
@@ -37,6 +40,10 @@ from indimail_kit.mailqueue.values import SyncPolicy
 
 VIRUS_FILTER: Final = 'vcfilter -i -t virusFilter -c 0 -k "virus found" -f Quarantine -b 0 -h 28'
 """The seed text's rule: infected mail goes to the folder Quarantine."""
+
+_REMOTE_TIMEOUT_S: Final = 5.0
+_CONNECT_TIMEOUT_S: Final = 1.0
+"""control/timeoutremote and timeoutconnect of the lab (unit: s)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +61,7 @@ class Settings:
         starttls: Whether STARTTLS is on offer.
         indimail_bugs: Whether AUTH has the real program's known faults.
         checkpassword: A checkpassword module's argument vector, or empty for the user table.
+        second_host: Whether another mail server runs, for mail to places.FAR_DOMAIN.
         rng: Source of the choice of queue.
         next_pid: Gives process numbers.
     """
@@ -68,6 +76,7 @@ class Settings:
     starttls: bool
     indimail_bugs: bool
     checkpassword: tuple[str, ...]
+    second_host: bool
     rng: random.Random = field(repr=False)
     next_pid: Callable[[], int] = field(repr=False)
 
@@ -82,6 +91,27 @@ class Parts:
     server: SmtpServer
     sender: QmailSend
     filters: LabFilters
+    second_host: SecondHost | None
+
+    def far_blocks(self, recipient: str) -> tuple[RawBlock, ...]:
+        """Return what can be shown of the second host's last session about a recipient."""
+        return self.second_host.raw_blocks(recipient) if self.second_host is not None else ()
+
+    def obey(self, options: str, name: str) -> bool:
+        """Do what ``svc`` asks of a service that this process plays; say whether it is one.
+
+        Raises:
+            LabError: It cannot be done.
+            ValueError: Another option.
+        """
+        if name == SMTPD:
+            self.server.obey(options)
+        elif name == SEND:
+            deeds = {"-a": self.sender.retry_now, "-h": self.sender.reread}
+            if options not in deeds:
+                raise ValueError(f"one of {', '.join(deeds)} for the qmail-send of a lab")
+            deeds[options]()
+        return name in (SMTPD, SEND)
 
 
 def start_parts(
@@ -108,9 +138,12 @@ def start_parts(
     logs = [LogWriter(directory) for directory in (places.send_log, places.smtpd_log)]
     for log in logs:
         stack.callback(log.close)
+    second_host = _start_second_host(places, stack) if settings.second_host else None
     sender, filters = _make_sender(places, layouts, settings, logs[0], on_send)
     sender.start()
     stack.callback(sender.stop)
+    if second_host is not None:
+        stack.callback(second_host.end_silence)  # or qmail-send would wait for their answers
     service = LabService(
         host=HOST,
         directory=places.directory,
@@ -136,7 +169,16 @@ def start_parts(
     server = SmtpServer(service, port=settings.port)
     server.start()
     stack.callback(server.stop)
-    return Parts(places, accounts, service, server, sender, filters)
+    return Parts(places, accounts, service, server, sender, filters, second_host)
+
+
+def _start_second_host(places: Places, stack: ExitStack) -> SecondHost:
+    """Start the second host and name it in control/smtproutes."""
+    host = SecondHost(places.second_maildir)
+    host.start()
+    stack.callback(host.stop)
+    places.write_route(FAR_DOMAIN, host.address)
+    return host
 
 
 def _make_places(settings: Settings, stack: ExitStack) -> Places:
@@ -197,6 +239,15 @@ def _make_sender(
         on_event=on_send,
         next_pid=settings.next_pid,
         bounce=BounceSettings(HOST, double_bounce_to=f"postmaster@{DOMAIN}"),
+        remote=_make_remote(places) if settings.second_host else None,
+        controls=places.control,
         sync=settings.sync,
     )
     return sender, filters
+
+
+def _make_remote(places: Places) -> RemoteDelivery:
+    """Return the played qmail-remote, which waits less long than the real one: a lesson has no twenty minutes."""
+    return RemoteDelivery(
+        routes=places.routes, helo_host=HOST, timeout_s=_REMOTE_TIMEOUT_S, connect_timeout_s=_CONNECT_TIMEOUT_S
+    )

@@ -2,13 +2,14 @@
 
 ::
 
-    LAB/control/          me, locals, rcpthosts, tcp.smtp
+    LAB/control/          me, locals, rcpthosts, tcp.smtp; smtproutes where there is a second host
     LAB/service/qmail-smtpd.25/variables/   QHPSI, REJECTVIRUS, …   (envdir)
     LAB/service/clamd, LAB/service/freshclam   links to the supervised services, where they are wanted
     LAB/users.sqlite      the table `indimail`
     LAB/queue/queue1 …    the queues
     LAB/log/              deliver.25/current (qmail-send), smtpd.25/current (tcpserver, qmail-smtpd), clamd.log is
     clamd's own LAB/mail/DOMAIN/USER/Maildir
+    LAB/second/Maildir    what the second host took, where there is one
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ HOST: Final = "mx.example.com"
 DOMAIN: Final = "example.com"
 """The domain that the lab takes mail for."""
 
+FAR_DOMAIN: Final = "example.org"
+"""The domain whose mail goes to the second host, where there is one."""
+
 USERS: Final = ("postmaster", "ann", "bob", "carol")
 """Local parts of the demo users; postmaster and his password are the seed text's."""
 
@@ -31,6 +35,9 @@ DEMO_PASSWORD: Final = "pass"  # noqa: S105 - the seed text's, public since 2010
 
 SMTPD: Final = "qmail-smtpd.25"
 """Name of the SMTP service in /service."""
+
+SEND: Final = "qmail-send.25"
+"""Name of the service of qmail-send in /service."""
 
 RULES: Final = """\
 # Who may do what, looked up by tcpserver for each client; edit and connect again.
@@ -59,6 +66,16 @@ class Places:
     def rules(self) -> Path:
         """Return tcp.smtp."""
         return self.control / "tcp.smtp"
+
+    @property
+    def routes(self) -> Path:
+        """Return smtproutes."""
+        return self.control / "smtproutes"
+
+    @property
+    def second_maildir(self) -> Path:
+        """Return the Maildir of the second host."""
+        return self.directory / "second" / "Maildir"
 
     @property
     def services(self) -> Path:
@@ -116,3 +133,10 @@ class Places:
             path = self.control / name
             if not path.exists():
                 path.write_text(text + "\n", encoding="utf-8")
+
+    def write_route(self, domain: str, address: tuple[str, int]) -> None:
+        """Write a domain's route into smtproutes, in place of an older one; the others stay."""
+        old = self.routes.read_text(encoding="utf-8").splitlines() if self.routes.exists() else []
+        others = [line for line in old if not line.startswith(f"{domain}:")]
+        lines = [f"{domain}:{address[0]}:{address[1]}", *others]
+        self.routes.write_text("\n".join(lines) + "\n", encoding="utf-8")

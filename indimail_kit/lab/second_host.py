@@ -26,8 +26,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from aiosmtpd.smtp import SMTP
 
 from indimail_kit.delivery.maildir import create_maildir, deliver_mail
+from indimail_kit.lab.journey import RawBlock
 from indimail_kit.lab.server import LoopbackServer
 from indimail_kit.lab.session import SessionRecord
+from indimail_kit.lab.shown import as_text, dialogue
 from indimail_kit.mailqueue.values import INDIMAIL
 
 if TYPE_CHECKING:
@@ -79,12 +81,14 @@ class TakenMail:
         recipients: Envelope recipients that were accepted.
         octets: The mail as it came over the wire: CR LF, dots no longer doubled, the last dot left off.
         path: The file in the Maildir; its line ends are LF, and Return-Path and Delivered-To stand above.
+        session: The `pid` of the session's recording.
     """
 
     sender: str
     recipients: tuple[str, ...]
     octets: bytes
     path: Path
+    session: int
 
 
 class SecondHost:
@@ -109,6 +113,7 @@ class SecondHost:
         self._held: list[socket.socket] = []
         self._silent: set[asyncio.Event] = set()
         self._is_silent = threading.Event()
+        self._has_taken = threading.Condition()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -129,6 +134,20 @@ class SecondHost:
         """End all sessions and stop listening; a second call does nothing."""
         self._let_go()
         self._server.stop()
+
+    def raw_blocks(self, recipient: str) -> tuple[RawBlock, ...]:
+        """Return what can be shown of the last session about a recipient: the dialogue, and the mail that was taken."""
+        wanted = f"RCPT TO:<{recipient}>".lower().encode("utf-8", "surrogateescape")
+        record = next((record for record in reversed(self.sessions) if _has_said(record, wanted)), None)
+        if record is None:
+            return ()
+        blocks = [RawBlock(f"the SMTP dialogue with {NAME}", dialogue(record.chunks))]
+        for mail in self.mails:
+            if mail.session == record.pid:
+                text = as_text(mail.path.read_bytes()) if mail.path.exists() else "not readable: it was taken away"
+                title = f"the mail as {NAME} has it"
+                blocks.append(RawBlock(title, text, path=str(mail.path), command=f"cat {mail.path}"))
+        return tuple(blocks)
 
     # -- behaviour -----------------------------------------------------------------------------------------------
 
@@ -179,9 +198,21 @@ class SecondHost:
         self._let_go()
         self._server.listen_again()
 
+    def end_silence(self) -> None:
+        """Hang up where the host fell silent, and fall silent no more."""
+        with self._lock:
+            self._behaviours = tuple(behaviour for behaviour in self._behaviours if behaviour.deed != "fall silent")
+        with contextlib.suppress(RuntimeError):  # its loop has ended
+            self._server.loop.call_soon_threadsafe(self._wake)
+
     def wait_for_silence(self, timeout_s: float) -> bool:
         """Wait until a session has fallen silent; say whether one has (unit: s)."""
         return self._is_silent.wait(timeout_s)
+
+    def wait_for_mails(self, count: int, timeout_s: float) -> bool:
+        """Wait until so many mails were taken in all; say whether they were (unit: s)."""
+        with self._has_taken:
+            return self._has_taken.wait_for(lambda: len(self.mails) >= count, timeout_s)
 
     def _add(self, behaviour: Behaviour) -> None:
         with self._lock:
@@ -215,10 +246,9 @@ class SecondHost:
         """Close what keeps the port, and end the silence."""
         while self._held:
             self._held.pop().close()
-        with contextlib.suppress(RuntimeError):  # its loop has ended
-            self._server.loop.call_soon_threadsafe(self._end_silence)
+        self.end_silence()
 
-    def _end_silence(self) -> None:
+    def _wake(self) -> None:
         for event in self._silent:
             event.set()
 
@@ -237,11 +267,18 @@ class SecondHost:
         finally:
             self._silent.discard(event)
 
-    def _keep(self, sender: str, recipients: tuple[str, ...], octets: bytes) -> None:
+    def _keep(self, sender: str, recipients: tuple[str, ...], octets: bytes, session: int) -> None:
         head = [f"Return-Path: <{sender}>\n", *(f"Delivered-To: {recipient}\n" for recipient in recipients)]
         parts = ["".join(head).encode("utf-8", "surrogateescape"), octets.replace(b"\r\n", b"\n")]
         path = deliver_mail(self.maildir, parts, host=NAME, clock=self._clock, sync=INDIMAIL)
-        self.mails.append(TakenMail(sender, recipients, octets, path))
+        with self._has_taken:
+            self.mails.append(TakenMail(sender, recipients, octets, path, session))
+            self._has_taken.notify_all()
+
+
+def _has_said(record: SessionRecord, wanted: bytes) -> bool:
+    said = b"".join(chunk.octets for chunk in record.chunks if chunk.direction == "client")
+    return wanted in said.lower()
 
 
 class _Session(SMTP):
@@ -325,7 +362,8 @@ class _Session(SMTP):
         is_taken = behaviour is None or behaviour.deed == "hang up" or behaviour.reply.startswith("2")
         if is_taken:
             sender = "" if envelope.mail_from == "<>" else envelope.mail_from
-            self._host._keep(sender, recipients, envelope.original_content)
+            session = self._record.pid if self._record is not None else 0
+            self._host._keep(sender, recipients, envelope.original_content, session)
         reply = await self._do(behaviour)
         return reply or f"250 2.0.0 ok {self._host._clock() // 10**9} qp {number}"
 

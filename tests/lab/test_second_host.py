@@ -125,6 +125,14 @@ def test_mail_is_taken_before_the_host_dies(client: smtplib.SMTP, host: SecondHo
     assert len(host.mails) == 1
 
 
+def test_mails_can_be_waited_for(client: smtplib.SMTP, host: SecondHost) -> None:
+    """One is there at once, a second one never comes."""
+    client.sendmail("ann@example.com", [FAR], MAIL)
+
+    assert host.wait_for_mails(1, 10)
+    assert not host.wait_for_mails(2, 0.01)
+
+
 def test_silent_session_ends_when_the_host_behaves_again(client: smtplib.SMTP, host: SecondHost) -> None:
     """What was silent hangs up."""
     host.fall_silent(stage="mail")
