@@ -105,9 +105,9 @@ class WireSession(SMTP):
         super().data_received(data)
 
     def eof_received(self) -> bool:
-        """Go on answering a client that only closed its sending side (``printf … | nc``)."""
+        """Go on answering a client that only closed its sending side (``printf … | nc``); TLS has no half-closed ends."""
         self._reader.feed_eof()
-        return True
+        return not self.tls_version
 
     def _timeout_cb(self) -> None:
         """End a session that was silent for too long."""
