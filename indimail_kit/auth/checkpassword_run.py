@@ -5,7 +5,8 @@ Source: IndiMail smtpd.c `authenticate()`, `smtp_auth()` (what each exit code me
 Note for maintainers: the real module has the client's socket as its standard input and output, and what it prints goes
 to the client; here both are /dev/null. Standard error is ours, the log.
 
-Rule 1: no shell; fields on fd 3 and nowhere else: not in the arguments, not in the environment.
+Rule 1: a module whose end nobody saw has not said that a password is right.
+Rule 2: no shell; fields on fd 3 and nowhere else: not in the arguments, not in the environment.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Final
 
+from indimail_kit import sigchld
 from indimail_kit.auth import replies
 from indimail_kit.auth.authority import WRONG_PASSWD, Judgement, Lookup
 from indimail_kit.auth.checkpassword import (
@@ -45,6 +47,8 @@ TIMEOUT_S: Final = 60.0
 RSPAUTH_BYTES: Final = 33
 """Most octets that are read from fd 6 (unit: octets): 32 digits, and the NUL that some modules add."""
 
+_UNSEEN: Final = f"a checkpassword module: {sigchld.UNSEEN}"
+
 _SAFE_FD: Final = 20
 """Our ends of the pipes are above this number, so that 0, 1, 3 and 6 are free in the child."""
 
@@ -65,11 +69,13 @@ def run_module(
         timeout_s: Longest run (unit: s); then it and its children are killed.
 
     Raises:
-        AccountError: The program cannot be run.
+        AccountError: The program cannot be run, or SIGCHLD is ignored, so that its end cannot be seen.
         SaslError: There are more than 512 octets.
     """
     if len(octets) > MAX_BYTES:
         raise SaslError(f"at most {MAX_BYTES} octets for a checkpassword module")
+    if sigchld.is_ignored():
+        raise AccountError(_UNSEEN)
     with ExitStack() as stack:
         their_input, our_output = _pipe(stack)
         our_input, their_output = _pipe(stack)
@@ -115,14 +121,17 @@ def _spawn(argv: Sequence[str], environ: Mapping[str, str] | None, descriptors: 
 
 def _await(pid: int, rspauth: io.FileIO, deadline: float) -> ModuleAnswer:
     """Read fd 6 and wait for the end, or kill."""
-    handle = os.pidfd_open(pid)
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:  # ended, and its end was thrown away
+        raise AccountError(_UNSEEN) from None
     written = b""
     sources = [handle, rspauth.fileno()]
     try:
         while handle in sources:
             ready, _, _ = select.select(sources, [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                os.killpg(pid, signal.SIGKILL)
+                _kill(pid)
                 deadline = time.monotonic() + TIMEOUT_S
                 continue
             if rspauth.fileno() in ready:
@@ -133,13 +142,27 @@ def _await(pid: int, rspauth: io.FileIO, deadline: float) -> ModuleAnswer:
             elif handle in ready:
                 sources.remove(handle)
     except BaseException:
-        os.killpg(pid, signal.SIGKILL)
+        _kill(pid)
         raise
     finally:
         os.close(handle)
-        _pid, status = os.waitpid(pid, 0)
-    exit_code = os.waitstatus_to_exitcode(status)
+        exit_code = _reap(pid)
     return ModuleAnswer(exit_code if exit_code >= 0 else None, written)
+
+
+def _kill(pid: int) -> None:
+    """Kill the module and its children, if they are there."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _reap(pid: int) -> int:
+    """Return how the module ended."""
+    try:
+        _pid, status = os.waitpid(pid, 0)
+    except ChildProcessError:  # SIGCHLD is ignored by code that is not Python's, or somebody else waits for children
+        raise AccountError(_UNSEEN) from None
+    return os.waitstatus_to_exitcode(status)
 
 
 class ModuleAuthority:

@@ -13,7 +13,7 @@ import sys
 
 import click
 
-from indimail_kit import __version__
+from indimail_kit import __version__, sigchld
 from indimail_kit.cli.accounts import accounts
 from indimail_kit.cli.auth import auth
 from indimail_kit.cli.checkpassword import checkpassword
@@ -54,7 +54,7 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="indimail-kit")
 def main() -> None:
     """See a mail server think: AUTH, virus scanning, queues and logs of IndiMail."""
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+    if sigchld.is_ignored():
         # Inherited from who started us: the exit codes of scanners and other programs would be lost.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 

@@ -105,7 +105,7 @@ class WireSession(SMTP):
         super().data_received(data)
 
     def eof_received(self) -> bool:
-        """Go on answering a client that only closed its sending side (``printf … | nc``); TLS has no half-closed ends."""
+        """Go on answering a client that only closed its sending side (``printf … | nc``); TLS cannot do that."""
         self._reader.feed_eof()
         return not self.tls_version
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
 from collections.abc import Mapping
 from typing import IO, Final
 
+from indimail_kit import sigchld
 from indimail_kit.errors import QueueError
 from indimail_kit.exitcodes import CRASHED, CUSTOM, OK, PERMANENT_REJECT, TEMPORARY_REJECT
 from indimail_kit.mailqueue.descriptors import read_message
@@ -73,9 +73,8 @@ def filter_message(fd: int, text: str, environ: Mapping[str, str], *, error_fd: 
     import tempfile
 
     words = split_filter(text)
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        text = "SIGCHLD is ignored, so that nobody could say how the filter ends"
-        raise QueueError(text, exit_code=TEMPORARY_REJECT, path=NOT_STARTED)
+    if sigchld.is_ignored():
+        raise QueueError(f"FILTERARGS: {words[0]}: {sigchld.UNSEEN}", exit_code=TEMPORARY_REJECT, path=NOT_STARTED)
     with tempfile.TemporaryFile() as message:
         for piece in read_message(fd):
             message.write(piece)

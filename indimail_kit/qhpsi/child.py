@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from indimail_kit import sigchld
 from indimail_kit.qhpsi.scan_user import ScanUser
 
 if TYPE_CHECKING:
@@ -38,10 +39,6 @@ UMASK: Final = 0o033
 
 EXEC_FAILED: Final = 75
 """What qhpsi answers when it cannot start the program. Source: IndiMail qhpsi.c."""
-
-
-_UNSEEN: Final = "SIGCHLD is ignored, so that nobody could say how it ends"
-"""Whoever started us decided so; Popen would take the missing exit code for 0, which is QHPSIRN: clean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +131,8 @@ def run_child(
     """
     import subprocess
 
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        return ChildEnd(exit_code=EXEC_FAILED, problem=f"{argv[0]} not started: {_UNSEEN}")
+    if sigchld.is_ignored():
+        return ChildEnd(exit_code=EXEC_FAILED, problem=f"{argv[0]} not started: {sigchld.UNSEEN}")
     deadline_ns = clock_ns() + int(timeout_s * 10**9)
     try:
         child = _start(
@@ -160,7 +157,7 @@ def run_child(
         try:
             output, is_timed_out = _watch(child, deadline_ns, clock_ns)
         except ChildProcessError:
-            return ChildEnd(exit_code=None, problem=f"{argv[0]}: {_UNSEEN}")
+            return ChildEnd(exit_code=None, problem=f"{argv[0]}: {sigchld.UNSEEN}")
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)

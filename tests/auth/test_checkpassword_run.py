@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,53 @@ def test_module_that_cannot_be_run_is_an_account_error(argv: list[str]) -> None:
     """A missing program, none at all, and an impossible argument raise AccountError."""
     with pytest.raises(AccountError, match="cannot be run"):
         run_module(argv, OCTETS)
+
+
+@pytest.fixture
+def ignored_children() -> Iterator[None]:
+    """The system throws the ends of our children away."""
+    old = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGCHLD, old)
+
+
+@pytest.mark.usefixtures("ignored_children")
+def test_module_is_not_run_where_nobody_would_see_its_end(module: Module, tmp_path: Path) -> None:
+    """Started by a program that ignores SIGCHLD: a clear error, and no module is asked."""
+    with pytest.raises(AccountError, match="SIGCHLD is ignored"):
+        run_module(module(f"touch {tmp_path}/ran"), OCTETS)
+
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.usefixtures("ignored_children")
+@pytest.mark.parametrize("script", ["sleep 0.2", "exit 0"])
+def test_end_that_is_lost_is_no_right_password(monkeypatch: pytest.MonkeyPatch, module: Module, script: str) -> None:
+    """SIGCHLD may be ignored by code that is not Python's: a module that ended unseen has not said yes."""
+    monkeypatch.setattr(signal, "getsignal", lambda _number: signal.SIG_DFL)
+
+    with pytest.raises(AccountError, match="SIGCHLD is ignored"):
+        run_module(module(script), OCTETS)
+
+
+@pytest.mark.usefixtures("ignored_children")
+def test_end_that_is_lost_before_it_is_watched_is_no_right_password(
+    monkeypatch: pytest.MonkeyPatch, module: Module
+) -> None:
+    """The module has ended, and its end is thrown away, before anybody looks."""
+    watch = os.pidfd_open
+
+    def late(process_id: int) -> int:
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(process_id, 0)
+        return watch(process_id)
+
+    monkeypatch.setattr(os, "pidfd_open", late)
+    monkeypatch.setattr(signal, "getsignal", lambda _number: signal.SIG_DFL)
+
+    with pytest.raises(AccountError, match="SIGCHLD is ignored"):
+        run_module(module("exit 0"), OCTETS)
 
 
 def test_more_than_512_octets_are_not_given(module: Module) -> None:
