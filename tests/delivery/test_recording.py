@@ -18,6 +18,7 @@ from indimail_kit.mailqueue.crash import CRASH_MODELS, CrashModel, CrashState, C
 from indimail_kit.mailqueue.enqueue import enqueue
 from indimail_kit.mailqueue.image import take_image, write_image
 from indimail_kit.mailqueue.layout import KINDS, QueueLayout, create_queue
+from indimail_kit.mailqueue.live import LiveChange, LiveQueues
 from indimail_kit.mailqueue.recorder import record_enqueue
 from indimail_kit.mailqueue.states import QueueState
 from indimail_kit.mailqueue.tape import Tape
@@ -241,3 +242,32 @@ def test_kinds_on_a_tape_are_those_of_the_queue(tmp_path: Path) -> None:
     tape = record_scenario(tmp_path, "both", QMAIL)
     kinds = {path.split("/")[0] for step in tape.steps for path in step.image.files}
     assert kinds == {*KINDS, "pid"} - {"remote"}
+
+
+def test_every_step_that_linux_tells_is_seen_live_in_order(tmp_path: Path) -> None:
+    """A delivery with a bounce, on tape and watched from outside: names and octets change in the same order."""
+    pytest.importorskip("inotify_simple", reason="needs the extra lab")
+    layout = create_queue(tmp_path / "queue1", split=SPLIT)
+    with LiveQueues(layout) as live:
+        envelope = Envelope(b"ann@example.com", SCENARIOS["both"])
+        queued = record_enqueue(MESSAGE, envelope, layout=layout, clock=clock)
+        delivered = record_delivery(layout, local=local_in(tmp_path), clock=clock)
+        events = [event for event in live.read() if event.change is not LiveChange.TIMES]
+    seen = [(event.change, event.path) for event in events]
+    wanted = [change for tape in (queued, delivered) for change in changes_on(tape)]
+    assert seen == wanted
+
+
+def changes_on(tape: Tape) -> list[tuple[LiveChange, str]]:
+    """Return the names that came and went on a tape, and the files that were written, in order."""
+    found = []
+    old = tape.before.files
+    for step in tape.steps:
+        new = step.image.files
+        found += [(LiveChange.APPEARED, path) for path in new if path not in old]
+        found += [(LiveChange.WENT, path) for path in old if path not in new]
+        has_octets = [path for path, file in new.items() if file.content != (old[path].content if path in old else b"")]
+        linked = {file.inode for path, file in old.items() if file.content}
+        found += [(LiveChange.CHANGED, path) for path in has_octets if path in old or new[path].inode not in linked]
+        old = new
+    return found
