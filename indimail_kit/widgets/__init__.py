@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.scan_markup import scan_html as scan_html
     from indimail_kit.widgets.scan_panel import ScanPanel as ScanPanel
     from indimail_kit.widgets.smtp_console import SmtpConsole as SmtpConsole
+    from indimail_kit.widgets.tape_fates import crash_table as crash_table
+    from indimail_kit.widgets.tape_markup import tape_html as tape_html
+    from indimail_kit.widgets.time_machine import QueueTimeMachine as QueueTimeMachine
 
 _HOMES: Final = {
     "AuthExplorer": "auth_explorer",
@@ -39,9 +42,11 @@ _HOMES: Final = {
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
     "PolicyExplorer": "policy_explorer",
+    "QueueTimeMachine": "time_machine",
     "ScanPanel": "scan_panel",
     "SmtpConsole": "smtp_console",
     "added_fields": "delivered",
+    "crash_table": "tape_fates",
     "delivered_html": "delivered",
     "journey_html": "markup",
     "journeys_frame": "journey_frame",
@@ -51,6 +56,7 @@ _HOMES: Final = {
     "policy_table": "policy",
     "scan_html": "scan_markup",
     "station_html": "markup",
+    "tape_html": "tape_markup",
 }
 """Public name -> the module that has it."""
 
@@ -60,9 +66,11 @@ __all__ = [
     "Eavesdropper",
     "JourneyView",
     "PolicyExplorer",
+    "QueueTimeMachine",
     "ScanPanel",
     "SmtpConsole",
     "added_fields",
+    "crash_table",
     "delivered_html",
     "journey_html",
     "journeys_frame",
@@ -72,6 +80,7 @@ __all__ = [
     "policy_table",
     "scan_html",
     "station_html",
+    "tape_html",
 ]
 
 

@@ -178,25 +178,37 @@ def file_bytes_html(file: QueueFile) -> Html:
     """Return the records of a file, or its text, with a word on what is left out."""
     if not file.is_regular:
         return tag("p", "It is no regular file, so it was not opened.", cls="ik-more")
-    if not file.content:
-        return tag("p", "It is empty: nothing was written yet.", cls="ik-more")
     read = (
         f"Only its first {len(file.content):,} of {file.size_bytes:,} octets were read. " if file.is_truncated else ""
     )
-    if file.kind not in RECORD_KINDS:
-        shown = file.content[:MAX_SHOWN_BYTES]
-        left = len(file.content) - len(shown)
-        body = tag("pre", octets_html(shown), cls="ik-pre ik-queue-pre", tabindex="0", aria_label=file.path)
+    return bytes_html(file.kind, file.content, label=file.path, note=read)
+
+
+def bytes_html(kind: str, octets: bytes, *, label: str, note: str = "") -> Html:
+    """Return octets as the records of a kind of file, or as text, with a word on what is left out.
+
+    Args:
+        kind: Kind of the file, one of KINDS or another word; RECORD_KINDS consist of records.
+        octets: The file, or its beginning.
+        label: Name of the file.
+        note: What to say below them.
+    """
+    if not octets:
+        return tag("p", "It is empty: nothing was written yet.", cls="ik-more")
+    if kind not in RECORD_KINDS:
+        shown = octets[:MAX_SHOWN_BYTES]
+        left = len(octets) - len(shown)
+        body = tag("pre", octets_html(shown), cls="ik-pre ik-queue-pre", tabindex="0", aria_label=label)
         words = f"{left:,} more octets are not shown." if left else ""
     else:
-        records = records_of(file.kind, file.content)
+        records = records_of(kind, octets)
         drawn = tuple(_shown(records))
         width = len(str(drawn[-1].start))
         body = tag("ol", *(_record_html(one, offset_width=width) for one in drawn), cls="ik-queue-records")
         left = len(records) - len(drawn)
         words = f"{left:,} more records are not shown." if left else ""
-    note = f"{read}{words}".strip()
-    return join((body, tag("p", note, cls="ik-more") if note else EMPTY))
+    said = f"{note}{words}".strip()
+    return join((body, tag("p", said, cls="ik-more") if said else EMPTY))
 
 
 def fields_legend_html() -> Html:

@@ -101,7 +101,9 @@ _ALLOWED_TAGS = """
 article button caption code dd details div dl dt header li ol p pre section span strong style summary
 table tbody td th thead time tr ul
 """
-_ALLOWED_ATTRIBUTES = "aria-hidden aria-label aria-level class datetime open role scope tabindex title type"
+_ALLOWED_ATTRIBUTES = """
+aria-current aria-hidden aria-label aria-level class datetime open role scope tabindex title type
+"""
 
 
 def hostile() -> Iterator[str]:
