@@ -12,7 +12,7 @@ from indimail_kit.cli.output import EXIT_FAILED, console, json_option, print_jso
 def doctor(as_json: bool) -> None:
     """Look at this machine and say what works, what does not, and what to do about it.
 
-    Exit code 3 if something that the first lesson needs is missing.
+    Exit code 3 if a lesson cannot run here.
     """
     from indimail_kit.lab.doctor import examine
 

@@ -1,6 +1,7 @@
 """What is on this machine, and what the lessons can do with it. Looking changes nothing.
 
 Rule 1: a part that is missing is said with what to do about it; a part that is there is said with its version.
+Rule 2: what a lesson needs stands in LESSONS and nowhere else; a new notebook gets a row there.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from indimail_kit.errors import MissingPartError
 from indimail_kit.lab.service_files import find_programs
 from indimail_kit.qhpsi.clamd_conf import find_clamd
+from indimail_kit.qhpsi.sample_plugin import find_compiler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
 _PYTHON: Final = (3, 11)
 _PACKAGES: Final = {
@@ -33,6 +36,58 @@ _PACKAGES: Final = {
     "ipywidgets": "the notebooks",
     "jupyterlab": "the notebooks",
 }
+_EVERYWHERE: Final = tuple((name,) for name in _PACKAGES if name != "yara-python")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A part that a lesson is better with.
+
+    Attributes:
+        part: Name of its check.
+        with_it: What the lesson then does.
+        without: What it does instead.
+    """
+
+    part: str
+    with_it: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a lesson needs.
+
+    Attributes:
+        notebook: Its file name.
+        parts: Names of checks; of each group one must be there.
+        wishes: Parts that it does without.
+    """
+
+    notebook: str
+    parts: tuple[tuple[str, ...], ...]
+    wishes: tuple[Wish, ...]
+
+
+_SCANNER: Final = Wish("clamd", "a real clamd scans", "the embedded scanner takes clamd's place")
+
+LESSONS: Final = (
+    Needs("00_start_here.ipynb", (*_EVERYWHERE, ("clamd", "yara-python")), (_SCANNER,)),
+    Needs("01_auth.ipynb", (*_EVERYWHERE, ("yara-python",)), (_SCANNER,)),
+    Needs(
+        "02_qhpsi.ipynb",
+        (*_EVERYWHERE, ("yara-python",), ("clamd",), ("clamdscan",), ("services",)),
+        (
+            Wish(
+                "C compiler",
+                "clamd runs under supervise, the sample plugin is compiled",
+                "clamd runs under supervise, and looks instead of the sample plugin",
+            ),
+        ),
+    ),
+)
+"""Each notebook with what it needs, in the order of the lessons."""
+
 _QUEUE_BASE: Final = "/var/indimail/queue"
 
 
@@ -101,23 +156,20 @@ class Report:
 def examine(environ: Mapping[str, str] | None = None) -> Report:
     """Look at Python, packages, clamd, the queue, rights and JupyterLab."""
     environ = os.environ if environ is None else environ
-    packages = {name: _package(name, purpose) for name, purpose in _PACKAGES.items()}
-    clamd = _clamd()
-    programs = (clamd, _clamdscan(), _daemontools())
-    checks = (_python(), *packages.values(), *programs, _queue(environ), _temporary(environ), _rights())
-    needed = [
-        check
-        for name, check in packages.items()
-        if check.state == "missing" and (name != "yara-python" or clamd.state != "ok")
-    ]
-    if needed:
-        lesson = Lesson(
-            "00_start_here.ipynb", is_ready=False, finding="needs " + ", ".join(check.name for check in needed)
-        )
-    else:
-        scanner = "a real clamd scans" if clamd.state == "ok" else "the embedded scanner takes clamd's place"
-        lesson = Lesson("00_start_here.ipynb", is_ready=True, finding=scanner)
-    return Report(checks, (lesson,))
+    packages = (_package(name, purpose) for name, purpose in _PACKAGES.items())
+    programs = (_clamd(), _clamdscan(), _daemontools(), _compiler(environ))
+    checks = (_python(), *packages, *programs, _queue(environ), _temporary(environ), _rights())
+    there = frozenset(check.name for check in checks if check.state == "ok")
+    return Report(checks, tuple(_lesson(needs, there) for needs in LESSONS))
+
+
+def _lesson(needs: Needs, there: AbstractSet[str]) -> Lesson:
+    """Say whether a lesson runs with the parts that are there."""
+    missing = [" or ".join(group) for group in needs.parts if there.isdisjoint(group)]
+    if missing:
+        return Lesson(needs.notebook, is_ready=False, finding="needs " + ", ".join(missing))
+    ways = (wish.with_it if wish.part in there else wish.without for wish in needs.wishes)
+    return Lesson(needs.notebook, is_ready=True, finding="; ".join(ways))
 
 
 def _python() -> Check:
@@ -166,6 +218,13 @@ def _daemontools() -> Check:
         return Check("services", "warn", f"{error.part} missing; clamd cannot be supervised", error.remedy)
     left_out = "" if programs.freshclam is not None else ", no freshclam"
     return Check("services", "ok", f"supervise at {programs.supervise}{left_out}")
+
+
+def _compiler(environ: Mapping[str, str]) -> Check:
+    path = find_compiler(environ.get("PATH"))
+    if path is None:
+        return Check("C compiler", "warn", "none; the sample plugin stays uncompiled", "apt-get install gcc libc6-dev")
+    return Check("C compiler", "ok", path)
 
 
 def _queue(environ: Mapping[str, str]) -> Check:
