@@ -3,7 +3,8 @@
 Source: svc(8), supervise(8), envdir(8); the seed text of 2010 (rm down, svc -u; echo 1 > REJECTVIRUS, svc -d, svc -u).
 
 Note for maintainers: a step is a *deed* (a value that says what to do) and the words for people. `step_of` gives a deed
-its words, `inverse_of` the deed that undoes it, and `run.DOERS` does it. A new kind of deed needs an entry in each.
+its words, `inverse_of` the deed that undoes it, and `run.DOERS` does it. A new kind of deed needs an entry in each;
+those of a queue have theirs in `queue_deeds`, `queue_words` and `queue_run`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from indimail_kit.admin.queue_deeds import QUEUE_INVERSES, QueueDeed
+from indimail_kit.admin.queue_words import QUEUE_WORDS
 from indimail_kit.control.envdir import decode_value
 from indimail_kit.control.supervise import Service, ServiceStatus
 from indimail_kit.errors import SuperviseError
@@ -67,7 +70,7 @@ class Tell:
     rereads: bool = False
 
 
-Deed = RemoveFile | CreateFile | WriteVariable | Tell
+Deed = RemoveFile | CreateFile | WriteVariable | Tell | QueueDeed
 """Everything that a step can do."""
 
 
@@ -119,8 +122,11 @@ class Plan:
         return "\n".join(lines)
 
     def undone(self) -> Plan:
-        """Return the plan that takes this one back, last step first, but a new start after what it shall read."""
-        inverses = [inverse_of(step.deed) for step in reversed(self.steps)]
+        """Return the plan that takes this one back, last step first, but a new start after what it shall read.
+
+        What nothing brings back is left out.
+        """
+        inverses = [inverse for step in reversed(self.steps) if (inverse := inverse_of(step.deed)) is not None]
         inverses.sort(key=lambda deed: isinstance(deed, Tell) and deed.rereads)
         return Plan(f"Undo: {self.title}", tuple(map(step_of, inverses)))
 
@@ -199,12 +205,14 @@ def _require_status(service: Service) -> ServiceStatus:
 
 def step_of(deed: Deed) -> Step:
     """Return a deed with its words."""
+    if type(deed) in QUEUE_WORDS:
+        return Step(deed, *QUEUE_WORDS[type(deed)](deed))
     return _WORDS[type(deed)](deed)
 
 
-def inverse_of(deed: Deed) -> Deed:
-    """Return the deed that takes another one back."""
-    inverse: Deed = _INVERSES[type(deed)](deed)
+def inverse_of(deed: Deed) -> Deed | None:
+    """Return the deed that takes another one back, None when nothing does."""
+    inverse: Deed | None = (_INVERSES | QUEUE_INVERSES)[type(deed)](deed)
     return inverse
 
 
@@ -280,7 +288,7 @@ _WORDS: Final[dict[type, Callable[[Any], Step]]] = {
     Tell: _tell_words,
 }
 
-_INVERSES: Final[dict[type, Callable[[Any], Deed]]] = {
+_INVERSES: Final[dict[type, Callable[[Any], Deed | None]]] = {
     RemoveFile: lambda deed: CreateFile(deed.path),
     CreateFile: lambda deed: RemoveFile(deed.path),
     WriteVariable: lambda deed: WriteVariable(deed.directory, deed.name, deed.before, deed.octets),

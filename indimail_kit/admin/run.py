@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from indimail_kit.admin.plan import CreateFile, Plan, RemoveFile, Step, Tell, WriteVariable
+from indimail_kit.admin.queue_run import QUEUE_DOERS
 from indimail_kit.admin.services import read_variable
 from indimail_kit.control.envdir import write_octets
 from indimail_kit.control.supervise import read_service, send_control
@@ -97,7 +98,7 @@ def run_plan(plan: Plan, *, confirm: Callable[[str], bool], wait_s: float = WAIT
         except KitError as error:
             problem = str(error)
         except OSError as error:
-            problem = f"{error.filename}: {error.strerror}"
+            problem = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         if problem:
             return Report(plan, is_confirmed=True, done=tuple(done), problem=problem)
         done.append(step)
@@ -150,5 +151,6 @@ DOERS: Final[dict[type, Callable[[Any, float], str]]] = {
     CreateFile: _create_file,
     WriteVariable: _write_variable,
     Tell: _tell,
+    **QUEUE_DOERS,
 }
 """Kind of deed -> what does it: it checks, does, and returns what was wrong, "" for nothing."""

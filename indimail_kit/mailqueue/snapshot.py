@@ -147,7 +147,7 @@ def look_at_message(
     limits = max_bytes or {}
     unread: list[tuple[str, str]] = []
     looks = [
-        _read_file(kind, layout.relative(kind, message_number), queue_fd, limits.get(kind, MAX_CONTENT_BYTES), unread)
+        look_at_file(kind, layout.relative(kind, message_number), queue_fd, limits.get(kind, MAX_CONTENT_BYTES), unread)
         for kind in KINDS
     ]
     files = tuple(file for file in looks if file is not None)
@@ -180,10 +180,21 @@ def list_messages(layout: QueueLayout) -> tuple[int, ...]:
     return tuple(sorted(numbers))
 
 
-def _read_file(
+def look_at_file(
     kind: str, path: str, queue_fd: int, max_content_bytes: int, unread: list[tuple[str, str]]
 ) -> QueueFile | None:
-    """Look at one file; None when it does not exist, or vanished meanwhile."""
+    """Look at one file.
+
+    Args:
+        kind: One of KINDS.
+        path: Relative to the queue; it need not be the place of its kind.
+        queue_fd: Descriptor of the queue directory.
+        max_content_bytes: Octets that are kept; 0 leaves the file closed.
+        unread: Gets path and reason when it exists and cannot be looked at.
+
+    Returns:
+        The file; None when it does not exist, vanished meanwhile, or cannot be looked at.
+    """
     try:
         status = os.stat(path, dir_fd=queue_fd, follow_symlinks=False)
         content = b""
