@@ -1,4 +1,4 @@
-"""``queue``: a new queue, and a message put into one as qmail-queue would."""
+"""``queue``: a new queue, a message put into one as qmail-queue would; and a look at queues, in modules of its own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from indimail_kit.cli.output import EXIT_FAILED, EXIT_FOUND, json_option, print_json, print_pairs
+from indimail_kit.cli.queue_list import list_verb, shape_verb
+from indimail_kit.cli.queue_show import show_verb
 
 if TYPE_CHECKING:
     from indimail_kit.errors import QueueError
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def queue() -> None:
-    """Queues: make one, put a message into one."""
+    """Queues: make one, put a message into one, look at what waits."""
+
+
+for _verb in (list_verb, show_verb, shape_verb):
+    queue.add_command(_verb)
 
 
 @queue.command("create")
