@@ -1,7 +1,8 @@
 """The room of the tables: what happened to the mail, as DataFrames.
 
 Place in the mail's journey: behind `logs`, before `trace` and the widgets. pandas starts here; the columns, their
-dtypes, units and null rules are said once, in `schemas`, and `frames` makes the tables.
+dtypes, units and null rules are said once, in `schemas` and `queue_schemas`; `frames` makes the tables of logs,
+`queue_frames` those of a snapshot, `questions` answers an administrator's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,15 @@ from indimail_kit.tables.frames import build_frame as build_frame
 from indimail_kit.tables.frames import deliveries_frame as deliveries_frame
 from indimail_kit.tables.frames import events_frame as events_frame
 from indimail_kit.tables.frames import messages_frame as messages_frame
+from indimail_kit.tables.questions import qshape as qshape
+from indimail_kit.tables.queue_frames import anomalies as anomalies
+from indimail_kit.tables.queue_frames import messages as messages
+from indimail_kit.tables.queue_frames import recipients as recipients
+from indimail_kit.tables.queue_schemas import QSHAPE as QSHAPE
+from indimail_kit.tables.queue_schemas import QUEUE_ANOMALIES as QUEUE_ANOMALIES
+from indimail_kit.tables.queue_schemas import QUEUE_MESSAGES as QUEUE_MESSAGES
+from indimail_kit.tables.queue_schemas import QUEUE_RECIPIENTS as QUEUE_RECIPIENTS
+from indimail_kit.tables.queue_schemas import QUEUE_TABLES as QUEUE_TABLES
 from indimail_kit.tables.schemas import DELIVERIES as DELIVERIES
 from indimail_kit.tables.schemas import EVENTS as EVENTS
 from indimail_kit.tables.schemas import MESSAGES as MESSAGES
@@ -27,15 +37,24 @@ __all__ = [
     "DELIVERIES",
     "EVENTS",
     "MESSAGES",
+    "QSHAPE",
+    "QUEUE_ANOMALIES",
+    "QUEUE_MESSAGES",
+    "QUEUE_RECIPIENTS",
+    "QUEUE_TABLES",
     "TABLES",
     "TAPE",
     "Column",
     "Table",
+    "anomalies",
     "as_text",
     "build_frame",
     "crash_frame",
     "deliveries_frame",
     "events_frame",
+    "messages",
     "messages_frame",
+    "qshape",
+    "recipients",
     "tape_frame",
 ]
