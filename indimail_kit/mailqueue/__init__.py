@@ -8,6 +8,9 @@ qmail-multi, `read_message` looks at what lies in a queue without changing anyth
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
 from indimail_kit.mailqueue.check import check_message as check_message
 from indimail_kit.mailqueue.check import check_queue as check_queue
 from indimail_kit.mailqueue.enqueue import enqueue as enqueue
@@ -45,7 +48,28 @@ from indimail_kit.mailqueue.values import SyncPolicy as SyncPolicy
 from indimail_kit.mailqueue.violations import RULES as RULES
 from indimail_kit.mailqueue.violations import Violation as Violation
 
+if TYPE_CHECKING:
+    from indimail_kit.mailqueue.crash import CRASH_MODELS as CRASH_MODELS
+    from indimail_kit.mailqueue.crash import CrashState as CrashState
+    from indimail_kit.mailqueue.crash import CrashVerdict as CrashVerdict
+    from indimail_kit.mailqueue.crash import crash_counts as crash_counts
+    from indimail_kit.mailqueue.crash import crash_states as crash_states
+    from indimail_kit.mailqueue.live import LiveEvent as LiveEvent
+    from indimail_kit.mailqueue.live import LiveQueues as LiveQueues
+    from indimail_kit.mailqueue.recorder import record_enqueue as record_enqueue
+    from indimail_kit.mailqueue.tape import Tape as Tape
+
+_LATER: Final = {
+    "crash": ("CRASH_MODELS", "CrashState", "CrashVerdict", "crash_counts", "crash_states"),
+    "live": ("LiveEvent", "LiveQueues"),
+    "recorder": ("record_enqueue",),
+    "tape": ("Tape",),
+}
+"""Module of this room -> the public names that are imported when they are first asked for: a drop-in for qmail-queue
+is started for each mail, and needs none of them."""
+
 __all__ = [
+    "CRASH_MODELS",
     "INDIMAIL",
     "KINDS",
     "PATTERNS",
@@ -54,6 +78,10 @@ __all__ = [
     "RULES",
     "SAFE",
     "SPLIT",
+    "CrashState",
+    "CrashVerdict",
+    "LiveEvent",
+    "LiveQueues",
     "MessageFiles",
     "MessageRow",
     "QueueFile",
@@ -67,11 +95,14 @@ __all__ = [
     "Snapshot",
     "Step",
     "SyncPolicy",
+    "Tape",
     "Violation",
     "check_free_space",
     "check_message",
     "check_queue",
     "choose_queue",
+    "crash_counts",
+    "crash_states",
     "create_queue",
     "create_queues",
     "detect_layout",
@@ -81,5 +112,20 @@ __all__ = [
     "open_queues",
     "plan_records",
     "read_message",
+    "record_enqueue",
     "state_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name, or its module, when it is first asked for."""
+    for module_name, names in _LATER.items():
+        if name in (module_name, *names):
+            module = importlib.import_module(f"indimail_kit.mailqueue.{module_name}")
+            return module if name == module_name else getattr(module, name)
+    raise AttributeError(f"module 'indimail_kit.mailqueue' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

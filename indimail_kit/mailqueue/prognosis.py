@@ -127,7 +127,7 @@ def _from_todo(octets: Mapping[str, bytes], number: int, originals: Originals, t
     is_whole = octets["mess"] == originals.mess.get(number) and octets["todo"] == originals.records.get(number)
     arrivals = [Arrival(address, is_whole) for address in records.recipients if not tape.is_failing(address)]
     has_failure = len(arrivals) < len(records.recipients)
-    if has_failure or "bounce" in octets:
+    if has_failure or octets.get("bounce"):
         arrivals.append(Arrival(BOUNCE, is_whole))
     again = " again: what an earlier try had written is removed" if set(octets) & {"info", *CHANNELS} else ""
     text = (
@@ -147,7 +147,7 @@ def _from_info(octets: Mapping[str, bytes], number: int, originals: Originals, t
         recipients, is_good = good_recipients(octets.get(kind, b""))
         is_readable &= is_good
         waiting += [recipient.address for recipient in recipients if not recipient.is_done]
-    has_bounce = "bounce" in octets or any(tape.is_failing(address) for address in waiting)
+    has_bounce = bool(octets.get("bounce")) or any(tape.is_failing(address) for address in waiting)
     if "mess" not in octets:
         is_stuck = bool(waiting) or has_bounce or not is_readable
         ending = "nobody can get it: each try ends in a deferral" if is_stuck else "nobody waits for it, so it is ended"

@@ -26,3 +26,28 @@ def test_room_is_light() -> None:
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_a_drop_in_does_not_need_comes_later() -> None:
+    """Tapes, crashes and watching are imported when they are asked for, by name or by module."""
+    later = ("recorder", "tape", "crash", "live")
+    program = (
+        "import sys, indimail_kit.mailqueue as room\n"
+        f"names = ['indimail_kit.mailqueue.' + name for name in {later!r}]\n"
+        "print([name in sys.modules for name in names])\n"
+        "print(room.record_enqueue.__module__, room.crash.crash_states is room.crash_states)\n"
+    )
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "[False, False, False, False]\nindimail_kit.mailqueue.recorder True\n"
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    """As from any module."""
+    with pytest.raises(AttributeError, match="has no attribute 'qmail'"):
+        room.qmail  # noqa: B018 (asking is the test)
+
+
+def test_dir_lists_the_public_names() -> None:
+    """Those that come later too."""
+    assert dir(room) == sorted(room.__all__)
