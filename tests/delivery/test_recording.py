@@ -143,7 +143,7 @@ def test_real_qmail_send_agrees_after_power_losses(
 ) -> None:
     """A seeded sample of the disks that are possible behind any step of a delivery and a bounce."""
     tape = record_scenario(tmp_path, "both", sync)
-    most = {"short": 30, "full": 600}[crash_size]
+    most = {"short": 30, "full": 300}[crash_size]
     assert disagreements(tape, SCENARIOS["both"], model, most=most) == []
 
 
