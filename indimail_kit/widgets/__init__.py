@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.policy import policy_table as policy_table
     from indimail_kit.widgets.policy_explorer import PolicyExplorer as PolicyExplorer
     from indimail_kit.widgets.policy_frame import policies_frame as policies_frame
+    from indimail_kit.widgets.queue_browser import QueueBrowser as QueueBrowser
+    from indimail_kit.widgets.queue_shape import QueueShape as QueueShape
     from indimail_kit.widgets.scan_markup import scan_html as scan_html
     from indimail_kit.widgets.scan_panel import ScanPanel as ScanPanel
     from indimail_kit.widgets.smtp_console import SmtpConsole as SmtpConsole
@@ -42,6 +44,8 @@ _HOMES: Final = {
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
     "PolicyExplorer": "policy_explorer",
+    "QueueBrowser": "queue_browser",
+    "QueueShape": "queue_shape",
     "QueueTimeMachine": "time_machine",
     "ScanPanel": "scan_panel",
     "SmtpConsole": "smtp_console",
@@ -66,6 +70,8 @@ __all__ = [
     "Eavesdropper",
     "JourneyView",
     "PolicyExplorer",
+    "QueueBrowser",
+    "QueueShape",
     "QueueTimeMachine",
     "ScanPanel",
     "SmtpConsole",

@@ -150,7 +150,7 @@ def _record_html(record: FileRecord, *, offset_width: int) -> Html:
     text = record.octets[1:] if record.letter != "?" else record.octets
     left = len(text) - MAX_RECORD_BYTES
     more = tag("span", f"… {left:,} more octets", cls="ik-queue-more") if left > 0 else EMPTY
-    end = tag("span", "␀", cls="ik-queue-nul", title=FIELDS["Z"].meaning) if record.is_ended else EMPTY
+    end = tag("span", "\\0", cls="ik-queue-nul", title=FIELDS["Z"].meaning) if record.is_ended else EMPTY
     piece = tag(
         "span",
         tag("span", role.letter, cls="ik-letter"),

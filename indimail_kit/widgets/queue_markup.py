@@ -71,12 +71,12 @@ def state_class(name: str) -> str:
     return f"ik-queue-{name.lower()}" if name else "ik-queue-s0"
 
 
-def violations_html(violations: Sequence[Violation], *, has_path: bool = False) -> Html:
+def violations_html(violations: Sequence[Violation]) -> Html:
     """Return what is wrong, one badge each; a badge opens to what the rule means and what happens next."""
     rows = []
     for one in violations[:MAX_VIOLATIONS]:
         badge = tag("span", f"⚠ {one.rule}", cls="ik-chip ik-queue-badge")
-        place = tag("span", shortened(one.path, limit=40), cls="ik-place") if has_path else EMPTY
+        place = EMPTY if one.path in one.text else tag("span", shortened(one.path, limit=40), cls="ik-place")
         summary = tag("summary", badge, " ", tag("span", one.text, cls="ik-queue-case"), place)
         rows.append(tag("li", tag("details", summary, tag("p", one.why, cls="ik-queue-why"), cls="ik-queue-anomaly")))
     left = len(violations) - len(rows)
@@ -92,6 +92,7 @@ def _cell(name: str, value: Html | str, cls: str) -> Html:
 def _file_row(path: str, file: QueueFile | None, owners: dict[int, str]) -> Html:
     if file is None:
         cells = [tag("td", path, cls="ik-queue-c-path"), tag("td", "not there", cls="ik-queue-c-count")]
+        cells += [tag("td")] * (len(FILE_COLUMNS) - len(cells))
         return tag("tr", *cells, cls="ik-queue-absent")
     names = f"uid {file.uid} {owners.get(file.uid, '')}".strip() + f", gid {file.gid}"
     owner = tag("span", owners.get(file.uid) or str(file.uid), title=names)
@@ -159,7 +160,7 @@ def message_facts(opened: OpenedMessage) -> list[tuple[str, str]]:
         facts.append(("recipients", _addresses(people)))
     if files.birth_ns is not None:
         age_s = (opened.seen_ns - files.birth_ns) / 10**9
-        facts.append(("in the queue since", f"{moment_text(files.birth_ns)} UTC, {age_text(age_s)}"))
+        facts.append(("since", f"{moment_text(files.birth_ns)} UTC, {age_text(age_s)}"))
     if (mess := files.file("mess")) is not None:
         facts.append(("size", f"{mess.size_bytes:,} B"))
     if records is not None and records.pid is not None:
@@ -201,3 +202,11 @@ def message_html(opened: OpenedMessage, *, note: str = "", has_buttons: bool = F
         command_html(show_command(files.message_number, opened.layout.directory), has_buttons=has_buttons),
     )
     return tag("section", *body, cls="ik-panel ik-queue-panel", role="region", aria_label=message_sentence(opened))
+
+
+def loose_html(violations: Sequence[Violation]) -> Html:
+    """Return what is wrong with a queue and belongs to no message; nothing for nothing."""
+    if not violations:
+        return EMPTY
+    title = tag("p", "What belongs to no message", cls="ik-heading", role="heading", aria_level="4")
+    return tag("section", title, violations_html(violations), cls="ik-panel ik-queue-panel")

@@ -11,8 +11,8 @@ from typing import Final
 
 from indimail_kit.widgets.html import Html, tag
 
-_STEPS: Final = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
-"""From this age on (unit: s): its unit, and the finer one beside it."""
+_STEPS: Final = ((86_400, "d", 3600, "h", 10), (3600, "h", 60, "min", 24), (60, "min", 1, "s", 10))
+"""From this age on (unit: s): its unit, the finer one beside it, and from how many on the finer one does not matter."""
 
 STATE_MARKS: Final = {"S1": "○", "S2": "◔", "S3": "◑", "S4": "◕", "S5": "●", "": "?"}
 """State -> its mark: a moon that grows with what is there; a question mark for files that prove no state."""
@@ -28,10 +28,10 @@ def age_text(age_s: float) -> str:
     if age_s < 0:
         return f"in {age_text(-age_s)}"
     whole = int(age_s)
-    for unit_s, unit, finer_s, finer in _STEPS:
+    for unit_s, unit, finer_s, finer, enough in _STEPS:
         if whole >= unit_s:
             rest = whole % unit_s // finer_s
-            return f"{whole // unit_s} {unit}" + (f" {rest} {finer}" if rest and whole < 10 * unit_s else "")
+            return f"{whole // unit_s} {unit}" + (f" {rest} {finer}" if rest and whole < enough * unit_s else "")
     return f"{whole} s"
 
 

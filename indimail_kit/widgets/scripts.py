@@ -11,6 +11,9 @@ COMMON = "common.js"
 SWITCHES = "switches.js"
 """Switches that show the variables they set; asked for by name."""
 
+CLOCK = "queue_clock.js"
+"""How old a picture of the queue is; asked for by name."""
+
 
 def script(name: str, *parts: str) -> str:
     """Return a script of this folder with the common one before it: one module, as anywidget wants it.

@@ -1,0 +1,299 @@
+"""One page of a queue's tables as words: what a browser is sent, and the same as HTML. Pure.
+
+Rule 1: never more than PAGE_ROWS rows, whatever the queue holds.
+Rule 2: every text is made visible before it leaves: addresses of a queue are hostile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pandas as pd
+
+from indimail_kit.visible import visible
+from indimail_kit.widgets.html import Html, tag
+from indimail_kit.widgets.queue_markup import state_class
+from indimail_kit.widgets.queue_words import STATE_MARKS, age_text, count_text, local_text, moment_text, size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indimail_kit.widgets.queue_tables import Chosen, QueueTables
+
+View = Literal["queues", "messages", "recipients"]
+"""What a table shows."""
+
+VIEWS: Final[tuple[View, ...]] = ("queues", "messages", "recipients")
+"""Every view, from the whole to its parts."""
+
+PAGE_ROWS: Final = 25
+"""Rows of a page."""
+
+MAX_BADGES: Final = 2
+"""Badges in a row; an opened message has all."""
+
+MAX_CHARACTERS: Final = 52
+"""Longest address in a row (unit: characters); longer ones are shortened in the middle, the whole on hover."""
+
+COLUMNS: Final[dict[View, tuple[tuple[str, str], ...]]] = {
+    "queues": (
+        ("queue", "ik-queue-c-queue"),
+        ("messages", "ik-queue-c-count"),
+        ("S2", "ik-queue-c-count"),
+        ("S3", "ik-queue-c-count"),
+        ("S4", "ik-queue-c-count"),
+        ("S5", "ik-queue-c-count"),
+        ("no state", "ik-queue-c-count"),
+        ("size", "ik-queue-c-count"),
+        ("oldest", "ik-queue-c-age"),
+        ("anomalies", "ik-queue-c-badges"),
+    ),
+    "messages": (
+        ("queue", "ik-queue-c-queue"),
+        ("number", "ik-queue-c-number"),
+        ("state", "ik-queue-c-state"),
+        ("age", "ik-queue-c-age"),
+        ("size", "ik-queue-c-count"),
+        ("sender", "ik-queue-c-address"),
+        ("to do", "ik-queue-c-done"),
+        ("anomalies", "ik-queue-c-badges"),
+    ),
+    "recipients": (
+        ("queue", "ik-queue-c-queue"),
+        ("number", "ik-queue-c-number"),
+        ("channel", "ik-queue-c-channel"),
+        ("recipient", "ik-queue-c-address"),
+        ("", "ik-queue-c-done"),
+        ("next try (UTC)", "ik-queue-c-moment"),
+        ("anomalies", "ik-queue-c-badges"),
+    ),
+}
+"""View -> heading and class of each column; the last one holds badges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a row.
+
+    Attributes:
+        text: What is seen.
+        hover: What is seen on hover; "" for nothing.
+        cls: Class of a state's chip; "" for plain text.
+    """
+
+    text: str
+    hover: str = ""
+    cls: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row.
+
+    Attributes:
+        id: What the row is, unique within its view.
+        key: What it opens: "queue1/660188", or the name of a queue.
+        cells: All cells but the badges.
+        badges: (rule, text, why) of each badge.
+        more: What is said of badges that are left out; "" for none.
+    """
+
+    id: str
+    key: str
+    cells: tuple[Cell, ...]
+    badges: tuple[tuple[str, str, str], ...] = ()
+    more: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return the row as a screen reader says it."""
+        said = ", ".join(cell.text for cell in self.cells)
+        wrong = ", ".join(f"{rule}: {text}" for rule, text, _ in self.badges)
+        return f"{said}; {wrong}" if wrong else said
+
+    def as_document(self) -> dict[str, Any]:
+        """Return what the browser draws, as texts only."""
+        return {
+            "id": visible(self.id),
+            "key": visible(self.key),
+            "cells": [[visible(cell.text), visible(cell.hover), cell.cls] for cell in self.cells],
+            "badges": [[visible(one) for one in badge] for badge in self.badges],
+            "more": self.more,
+            "label": visible(self.label),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a view.
+
+    Attributes:
+        view: What is shown.
+        rows: At most PAGE_ROWS.
+        number: Which page, from 1.
+        pages: How many there are, at least 1.
+        total: Rows of all pages.
+        empty: What to say when there is no row.
+    """
+
+    view: View
+    rows: tuple[Row, ...]
+    number: int
+    pages: int
+    total: int
+    empty: str
+
+    @property
+    def where(self) -> str:
+        """Return which rows these are."""
+        first = (self.number - 1) * PAGE_ROWS + 1
+        return f"{first:,}–{first + len(self.rows) - 1:,} of {self.total:,} · page {self.number:,} of {self.pages:,}"
+
+    def as_document(self) -> dict[str, Any]:
+        """Return what the browser draws, as texts only."""
+        return {
+            "caption": self.view,
+            "columns": [list(column) for column in COLUMNS[self.view]],
+            "rows": [row.as_document() for row in self.rows],
+            "page": self.number,
+            "pages": self.pages,
+            "where": self.where if self.rows else "",
+            "empty": self.empty,
+        }
+
+
+def page_of(tables: QueueTables, chosen: Chosen, view: View, number: int = 1) -> Page:
+    """Return one page.
+
+    Args:
+        tables: The picture.
+        chosen: What the filters leave.
+        view: What to show; the queues are always all shown.
+        number: Which page, from 1; a number beyond the last is the last.
+    """
+    if view == "queues":
+        rows = tuple(_queue_row(tables, name) for name in tables.names)
+        return Page(view, rows, 1, 1, len(rows), "There is no queue.")
+    positions = chosen.messages if view == "messages" else chosen.recipients
+    pages = max(1, -(-len(positions) // PAGE_ROWS))
+    number = max(1, min(number, pages))
+    here = positions[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
+    make = _message_row if view == "messages" else _recipient_row
+    rows = tuple(make(tables, int(position)) for position in here)
+    noun = view.removesuffix("s")
+    empty = f"No {noun} fits these filters." if tables.count else "The queue is empty. A mail that is sent fills it."
+    return Page(view, rows, number, pages, len(positions), empty)
+
+
+def page_holding(tables: QueueTables, chosen: Chosen, key: str) -> int | None:
+    """Return the page of messages on which an opened message stands, None when the filters leave it out."""
+    queue, _, number = key.rpartition("/")
+    if not number.isdecimal():
+        return None
+    place = tables.position_in(chosen, queue, int(number))
+    return None if place is None else place // PAGE_ROWS + 1
+
+
+def address_cell(address: str | None) -> Cell:
+    """Return an address, shortened in the middle when it is long; an empty one is a bounce's sender."""
+    if address is None:
+        return Cell("–", "not known")
+    if not address:
+        return Cell("(empty)", "an empty sender: a bounce")
+    shown = visible(address)
+    if len(shown) <= MAX_CHARACTERS:
+        return Cell(shown)
+    half = (MAX_CHARACTERS - 1) // 2
+    return Cell(f"{shown[:half]}…{shown[-half:]}", shown)
+
+
+def _known(value: Any) -> Any:
+    """Return a value of a table, None for one that is missing."""
+    return None if pd.isna(value) else value
+
+
+def _badges(tables: QueueTables, queue: str, number: int) -> tuple[tuple[tuple[str, str, str], ...], str]:
+    found = tables.violations_of(queue, number)
+    left = len(found) - MAX_BADGES
+    return tuple((one.rule, one.text, one.why) for one in found[:MAX_BADGES]), f"+{left}" if left > 0 else ""
+
+
+def _queue_row(tables: QueueTables, name: str) -> Row:
+    one = tables.summary[name]
+    cells = (
+        Cell(name),
+        Cell(f"{one.messages:,}"),
+        *(Cell(f"{count:,}" if count else "–") for count in one.states),
+        Cell(size_text(one.size_bytes)),
+        Cell("–" if one.oldest_s is None else age_text(one.oldest_s)),
+    )
+    rules = [(rule, count_text(count, "case"), why) for rule, count, why in one.rules]
+    left = len(rules) - MAX_BADGES
+    return Row(name, name, cells, tuple(rules[:MAX_BADGES]), f"+{left}" if left > 0 else "")
+
+
+def _message_row(tables: QueueTables, position: int) -> Row:
+    row = tables.messages.iloc[position]
+    queue, number = str(row["queue"]), int(row["message_number"])
+    state, age_s, size = _known(row["state"]) or "", _known(row["age_s"]), _known(row["size_bytes"])
+    birth = _known(row["birth"])
+    count, done = int(_known(row["recipients"]) or 0), int(_known(row["done"]) or 0)
+    key = f"{queue}/{number}"
+    cells = (
+        Cell(queue),
+        Cell(str(number)),
+        Cell(f"{STATE_MARKS[state]} {state or 'no state'}", cls=state_class(state)),
+        Cell("–", "not preprocessed yet") if age_s is None else Cell(age_text(age_s), _moment(birth)),
+        Cell("–" if size is None else size_text(int(size))),
+        address_cell(_known(row["sender"])),
+        Cell(f"{count - done:,} of {count:,}"),
+    )
+    return Row(key, key, cells, *_badges(tables, queue, number))
+
+
+def _moment(time: Any) -> str:
+    return "" if time is None else local_text(int(time.value))
+
+
+def _recipient_row(tables: QueueTables, position: int) -> Row:
+    row = tables.recipients.iloc[position]
+    queue, number = str(row["queue"]), int(row["message_number"])
+    retry = _known(row["next_retry"])
+    key = f"{queue}/{number}"
+    cells = (
+        Cell(queue),
+        Cell(str(number)),
+        Cell(str(_known(row["channel"]) or "–")),
+        address_cell(_known(row["address"])),
+        Cell("✓ done" if bool(row["done"]) else "to do"),
+        Cell("–")
+        if retry is None
+        else Cell(moment_text(int(retry.value)), f"{local_text(int(retry.value))}; as of the last stop of qmail-send"),
+    )
+    return Row(f"{key}#{position}", key, cells, *_badges(tables, queue, number))
+
+
+def page_html(page: Page) -> Html:
+    """Return a page as a table that needs no kernel."""
+    columns = COLUMNS[page.view]
+    if not page.rows:
+        return tag("p", page.empty, cls="ik-empty")
+    head = tag("tr", *(tag("th", name, cls=cls, scope="col") for name, cls in columns))
+    rows = [tag("tr", *_cells_html(row, columns)) for row in page.rows]
+    caption = tag("caption", f"{page.view}: {page.where}")
+    return tag("table", caption, tag("thead", head), tag("tbody", *rows), cls="ik-table ik-queue-table")
+
+
+def _cells_html(row: Row, columns: Sequence[tuple[str, str]]) -> list[Html]:
+    cells = []
+    for cell, (name, cls) in zip(row.cells, columns, strict=False):
+        label = tag("span", name, cls="ik-queue-label", aria_hidden="true")
+        hover = {"title": cell.hover} if cell.hover else {}
+        value = tag("span", cell.text, cls=f"ik-chip {cell.cls}" if cell.cls else "ik-queue-value", **hover)
+        cells.append(tag("td", label, value, cls=cls))
+    badges = [
+        tag("span", f"⚠ {rule}", cls="ik-chip ik-queue-badge", title=f"{text}. {why}") for rule, text, why in row.badges
+    ]
+    cells.append(tag("td", *badges, row.more, cls=columns[-1][1]))
+    return cells
