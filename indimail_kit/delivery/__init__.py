@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from indimail_kit.delivery.preprocess import plan_preprocessing as plan_preprocessing
     from indimail_kit.delivery.recording import record_delivery as record_delivery
     from indimail_kit.delivery.remote import RemoteDelivery as RemoteDelivery
+    from indimail_kit.delivery.repeats import Repeat as Repeat
     from indimail_kit.delivery.routing import Route as Route
     from indimail_kit.delivery.routing import Routing as Routing
     from indimail_kit.delivery.schedule import attempt_ages_s as attempt_ages_s
@@ -76,6 +77,7 @@ _HOMES: Final = {
     ),
     "recording": ("record_delivery",),
     "remote": ("RemoteDelivery",),
+    "repeats": ("Repeat",),
     "routing": (
         "Route",
         "Routing",
@@ -120,6 +122,7 @@ __all__ = [
     "QmailSend",
     "Relay",
     "RemoteDelivery",
+    "Repeat",
     "Report",
     "Route",
     "Routing",

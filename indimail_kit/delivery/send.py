@@ -23,18 +23,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from indimail_kit.delivery import scheduler_lines
 from indimail_kit.delivery.bounce import BounceSettings
 from indimail_kit.delivery.events import Deliver as Deliver
 from indimail_kit.delivery.events import SendEvent as SendEvent
-from indimail_kit.delivery.journal import Journal, one_word
+from indimail_kit.delivery.journal import Journal
 from indimail_kit.delivery.local import LocalDelivery
 from indimail_kit.delivery.lock import CANNOT_START, QueueLock
 from indimail_kit.delivery.queuerun import QueueRun
+from indimail_kit.delivery.repeats import LookBack, Repeat, look_back
 from indimail_kit.delivery.schedule import LIFETIME_S
 from indimail_kit.delivery.send_controls import MAX_CONCURRENCY, read_send_controls
 from indimail_kit.delivery.settings import CONCURRENCY, SendSettings, defer_remote
 from indimail_kit.errors import QueueError
-from indimail_kit.logs.template import GivenValue
 from indimail_kit.logs.writer import LogWriter
 from indimail_kit.mailqueue.layout import QueueLayout
 from indimail_kit.mailqueue.values import SAFE, Step, SyncPolicy
@@ -52,6 +53,8 @@ class QmailSend:
         queues: The queues, in order.
         journal: Where the lines go; counts lines that were lost and keeps what watchers raised.
         failure: What ended the thread, if it ended by itself; None otherwise.
+        repeats: What the qmail-send before this one did that this one does again, or may; known from the start on.
+        unknown_count: Recipients who waited at the start, and of whose message no log told.
     """
 
     def __init__(
@@ -103,6 +106,9 @@ class QmailSend:
         self.queues = tuple(queues)
         self.journal = Journal(log, clock=clock, on_event=on_event)
         self.failure: Exception | None = None
+        self.repeats: tuple[Repeat, ...] = ()
+        self.unknown_count = 0
+        self._log_path = log.path
         self._has_scheduler = qident
         self._settings = SendSettings(
             local=local,
@@ -226,25 +232,42 @@ class QmailSend:
             name = layout.name
             self.journal.warn(name, str(error).removeprefix(f"{name}: "), is_alert=True)
             raise
+        past = [look_back(layout, local=self._settings.local, log_path=self._log_path) for layout in self.queues]
         if self._has_scheduler:
             self._scheduler_pid = self._settings.next_pid()
         self._runs = tuple(
             QueueRun(layout, settings=self._settings, journal=self.journal, wake=self._wake) for layout in self.queues
         )
-        self._say_scheduler_start()
+        if self._has_scheduler:
+            scheduler_lines.say_start(self.journal, self._scheduler_pid, self._runs)
         for run in self._runs:
             run.say_start()
         for run in self._runs:
             run.load()
         for run in self._runs:
             run.todo.say_start()
+        self._say_past(past)
+
+    def _say_past(self, past: Sequence[LookBack]) -> None:
+        """Say which recipients the last qmail-send may have served without a mark."""
+        self.repeats = tuple(repeat for look in past for repeat in look.repeats)
+        self.unknown_count = sum(look.unknown_count for look in past)
+        for repeat in self.repeats:
+            self.journal.warn(repeat.queue, repeat.remark, message_number=repeat.message_number)
+        for layout, look in zip(self.queues, past, strict=True):
+            if look.unknown_count:
+                remark = (
+                    f"no log tells of {look.unknown_count} recipients that wait; whether one comes twice is unknown"
+                )
+                self.journal.warn(layout.name, remark)
 
     def _close(self) -> None:
         """End the deliveries under way, write the lines of the end, give the queues back."""
         runs, self._runs = self._runs, ()
         if not runs:
             return
-        self._say_scheduler_stop(runs)
+        if self._has_scheduler:
+            scheduler_lines.say_stop(self.journal, self._scheduler_pid, runs)
         for run in runs:
             run.terminate()
         for run in runs:
@@ -253,8 +276,7 @@ class QmailSend:
                     self._wait(_LONGEST_SLEEP_S)
             run.finish()
         if self._has_scheduler:
-            fields: dict[str, GivenValue] = {"severity": "info", "pid": self._scheduler_pid}
-            self.journal.say("scheduler_exit", fields, queue="")
+            scheduler_lines.say_exit(self.journal, self._scheduler_pid)
         self._give_back()
 
     def _give_back(self) -> None:
@@ -265,39 +287,6 @@ class QmailSend:
         for fd in fds:
             with suppress(OSError):  # the descriptor is gone whatever the answer is
                 os.close(fd)
-
-    def _say_scheduler_start(self) -> None:
-        if not self._has_scheduler:
-            return
-        first = self.queues[0]
-        digits = first.name[len(first.name.rstrip("0123456789")) :]
-        self.journal.say(
-            "scheduler_start",
-            {
-                "severity": "info",
-                "pid": self._scheduler_pid,
-                "scheduler_mode": "static",
-                "queue_start": int(digits or "1"),
-                "queue_count": len(self.queues),
-                "split": first.split,
-            },
-            queue="",
-        )
-        for run in self._runs:
-            directory = one_word(str(run.layout.directory))
-            fields: dict[str, GivenValue] = {"severity": "info", "pid": run.pid, "queue_directory": directory}
-            self.journal.say("scheduler_queue", fields | {"queue_change": "started"}, queue=run.layout.name)
-
-    def _say_scheduler_stop(self, runs: Sequence[QueueRun]) -> None:
-        if not self._has_scheduler:
-            return
-        pid = self._scheduler_pid
-        fields: dict[str, GivenValue] = {"severity": "alert", "program": "qscheduler", "pid": pid, "signal": "TERM"}
-        self.journal.say("signal", fields, queue="")
-        for run in runs:
-            directory = one_word(str(run.layout.directory))
-            fields = {"severity": "info", "signal": "TERM", "pid": run.pid, "queue_directory": directory}
-            self.journal.say("scheduler_signal", fields, queue=run.layout.name)
 
     # -- the thread ----------------------------------------------------------------------------------------------
 

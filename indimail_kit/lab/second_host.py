@@ -168,7 +168,7 @@ class SecondHost:
         self._add(Behaviour(stage, "say", reply, recipient, times))
 
     def fall_silent(self, *, stage: Stage = "greeting", recipient: str = "", times: int = 0) -> None:
-        """Keep the connection and say nothing any more."""
+        """Keep the connection and say nothing any more; at "message" the mail has been taken all the same."""
         self._add(Behaviour(stage, "fall silent", "", recipient, times))
 
     def hang_up(self, *, stage: Stage = "message", recipient: str = "", times: int = 0) -> None:
@@ -359,7 +359,7 @@ class _Session(SMTP):
         number = len(self._host.mails) + 1
         recipients = tuple(envelope.rcpt_tos)
         behaviour = self._host._take("message", recipients)
-        is_taken = behaviour is None or behaviour.deed == "hang up" or behaviour.reply.startswith("2")
+        is_taken = behaviour is None or behaviour.deed != "say" or behaviour.reply.startswith("2")
         if is_taken:
             sender = "" if envelope.mail_from == "<>" else envelope.mail_from
             session = self._record.pid if self._record is not None else 0
