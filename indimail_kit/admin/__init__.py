@@ -6,7 +6,7 @@
 
 ``plan`` is pure: it makes a `Plan` from what was read, each step with the command that a person would type, what it
 does, and what cannot be undone. ``run`` shows it, asks, checks before each step that things are still as they were
-seen, and stops at the first failure. ``services`` looks at a service and plans for it::
+seen, and stops at the first failure. ``services`` looks at a service and plans for it, ``queue_plan`` at a queue::
 
     plan = plan_service_up("/service/clamd")
     print(plan.text)
@@ -19,10 +19,30 @@ from __future__ import annotations
 
 from indimail_kit.admin.plan import Plan as Plan
 from indimail_kit.admin.plan import Step as Step
+from indimail_kit.admin.queue_plan import QueueRepair as QueueRepair
+from indimail_kit.admin.queue_plan import plan_expire as plan_expire
+from indimail_kit.admin.queue_plan import plan_hold as plan_hold
+from indimail_kit.admin.queue_plan import plan_queue_repair as plan_queue_repair
+from indimail_kit.admin.queue_plan import plan_release as plan_release
+from indimail_kit.admin.queue_plan import plan_trash as plan_trash
 from indimail_kit.admin.run import Report as Report
 from indimail_kit.admin.run import run_plan as run_plan
 from indimail_kit.admin.services import plan_service_down as plan_service_down
 from indimail_kit.admin.services import plan_service_up as plan_service_up
 from indimail_kit.admin.services import plan_variable as plan_variable
 
-__all__ = ["Plan", "Report", "Step", "plan_service_down", "plan_service_up", "plan_variable", "run_plan"]
+__all__ = [
+    "Plan",
+    "QueueRepair",
+    "Report",
+    "Step",
+    "plan_expire",
+    "plan_hold",
+    "plan_queue_repair",
+    "plan_release",
+    "plan_service_down",
+    "plan_service_up",
+    "plan_trash",
+    "plan_variable",
+    "run_plan",
+]

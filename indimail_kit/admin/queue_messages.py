@@ -79,6 +79,17 @@ class Refusal:
     reason: str
 
 
+def refusals_text(refused: Iterable[Refusal]) -> str:
+    """Return what is left alone, for a person: each reason once, "" for nothing."""
+    by_reason: dict[str, list[str]] = {}
+    for one in refused:
+        by_reason.setdefault(one.reason, []).append(f"  - {one.violation.queue}: {one.violation.text}")
+    if not by_reason:
+        return ""
+    parts = (line for reason, texts in by_reason.items() for line in (*texts, f"    {reason}"))
+    return "\n".join(("Not repaired:", *parts))
+
+
 @dataclass(slots=True)
 class Repair:
     """What to do for one group of files.

@@ -30,7 +30,7 @@ from indimail_kit.admin.queue_deeds import (
     held_directory,
 )
 from indimail_kit.admin.queue_groups import find_groups, look_at_name
-from indimail_kit.admin.queue_messages import LINK_ORDER, MessageRepair, Refusal, Repair
+from indimail_kit.admin.queue_messages import LINK_ORDER, MessageRepair, Refusal, Repair, refusals_text
 from indimail_kit.admin.queue_places import PlaceRepair
 from indimail_kit.errors import QueueError
 from indimail_kit.exitcodes import MESS_FILE
@@ -61,15 +61,8 @@ class QueueRepair:
     @property
     def text(self) -> str:
         """Return plan and refusals for a person."""
-        if not self.refused:
-            return self.plan.text
-        return "\n".join(
-            [
-                *((self.plan.text, "") if self.plan.steps else ()),
-                f"Not repaired in {self.layout.directory}:",
-                *(f"  - {one.violation.text}\n    {one.reason}" for one in self.refused),
-            ]
-        )
+        parts = (self.plan.text if self.plan.steps or not self.refused else "", refusals_text(self.refused))
+        return "\n\n".join(filter(None, parts))
 
 
 def plan_queue_repair(

@@ -100,9 +100,7 @@ _MOVES: Final[dict[str, Callable[[MoveFiles], str]]] = {
         f"Message {deed.message_number} waits in {_target(deed)}, where qmail does not see it: {_files(deed)}."
     ),
     "release": lambda deed: f"Message {deed.message_number} comes back into the queue: {_files(deed)}.",
-    "found": lambda deed: (
-        f"What does not belong to message {deed.message_number} goes to {_target(deed)}: {_files(deed)}."
-    ),
+    "found": lambda deed: f"{_kinds(deed)} of message {deed.message_number}: to {_target(deed)}; nothing is deleted.",
     "return": lambda deed: f"Back to where it was: {_files(deed)} of message {deed.message_number}.",
 }
 

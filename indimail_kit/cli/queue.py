@@ -9,7 +9,9 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from indimail_kit.cli.output import EXIT_FAILED, EXIT_FOUND, json_option, print_json, print_pairs
+from indimail_kit.cli.queue_check import check_verb
 from indimail_kit.cli.queue_list import list_verb, shape_verb
+from indimail_kit.cli.queue_repair import repair_verb
 from indimail_kit.cli.queue_show import show_verb
 
 if TYPE_CHECKING:
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def queue() -> None:
-    """Queues: make one, put a message into one, look at what waits."""
+    """Queues: make one, put a message into one, look at what waits, find and repair what is wrong."""
 
 
-for _verb in (list_verb, show_verb, shape_verb):
+for _verb in (list_verb, show_verb, shape_verb, check_verb, repair_verb):
     queue.add_command(_verb)
 
 

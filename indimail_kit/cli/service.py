@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from indimail_kit.cli.output import EXIT_FAILED, EXIT_FOUND, json_option, note, print_json, print_table
+from indimail_kit.cli.output import EXIT_FAILED, EXIT_FOUND, json_option, print_json, print_table
+from indimail_kit.cli.plans import apply_options, offer
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from indimail_kit.admin.plan import Plan
     from indimail_kit.control.supervise import Service
 
 _SPANS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -140,31 +138,27 @@ def _span(seconds: int) -> str:
 # --- plans ----------------------------------------------------------------------------------------------------------
 
 
-def _apply_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--apply`` and ``--yes`` to a verb."""
-    apply = click.option(
-        "--apply", "applies", is_flag=True, help="Ask, and after a yes do it. Without it nothing is done."
-    )
-    yes = click.option("--yes", "says_yes", is_flag=True, help="With --apply: do not ask (where there is no terminal).")
-    return apply(yes(command))
-
-
 @service.command("up")
 @click.argument("directories", metavar="DIR…", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_apply_options
+@apply_options
 @json_option
 def up(directories: tuple[Path, ...], applies: bool, says_yes: bool, as_json: bool) -> None:
     """Plan to bring services up, now and after each start of supervise: rm down, svc -u."""
     from indimail_kit.admin import plan_service_up
     from indimail_kit.admin.plan import join
 
-    _offer(join("Bring up", [plan_service_up(one) for one in directories]), applies, says_yes, as_json)
+    offer(
+        join("Bring up", [plan_service_up(one) for one in directories]),
+        applies=applies,
+        says_yes=says_yes,
+        as_json=as_json,
+    )
 
 
 @service.command("down")
 @click.argument("directories", metavar="DIR…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--for-good", is_flag=True, help="Make a file down too, so that it stays down when supervise starts.")
-@_apply_options
+@apply_options
 @json_option
 def down(directories: tuple[Path, ...], for_good: bool, applies: bool, says_yes: bool, as_json: bool) -> None:
     """Plan to take services down: svc -d."""
@@ -172,7 +166,7 @@ def down(directories: tuple[Path, ...], for_good: bool, applies: bool, says_yes:
     from indimail_kit.admin.plan import join
 
     plans = [plan_service_down(one, for_good=for_good) for one in directories]
-    _offer(join("Take down", plans), applies, says_yes, as_json)
+    offer(join("Take down", plans), applies=applies, says_yes=says_yes, as_json=as_json)
 
 
 @service.command("set")
@@ -180,7 +174,7 @@ def down(directories: tuple[Path, ...], for_good: bool, applies: bool, says_yes:
 @click.argument("name")
 @click.argument("value", required=False)
 @click.option("--no-restart", is_flag=True, help="Leave the service as it runs; it sees the value at its next start.")
-@_apply_options
+@apply_options
 @json_option
 def set_variable(
     directory: Path, name: str, value: str | None, no_restart: bool, applies: bool, says_yes: bool, as_json: bool
@@ -191,53 +185,9 @@ def set_variable(
     """
     from indimail_kit.admin import plan_variable
 
-    _offer(plan_variable(directory, name, value, restarts=not no_restart), applies, says_yes, as_json)
-
-
-def _offer(plan: Plan, applies: bool, says_yes: bool, as_json: bool) -> None:
-    """Show a plan; with --apply ask, do it, and tell how it went."""
-    import sys
-
-    from indimail_kit.admin.run import run_plan
-
-    if applies and not says_yes and plan.steps and not sys.stdin.isatty():
-        raise click.UsageError("No terminal to ask at: read the plan without --apply, then add --yes.")
-    if not applies:
-        if as_json:
-            print_json(_steps(plan, done=0, problem=""))
-        else:
-            click.echo(visible(plan.text, kept="\n"))
-            if plan.steps:
-                note("Nothing was done. Add --apply to do it.")
-        return
-
-    def confirm(text: str) -> bool:
-        click.echo(visible(text, kept="\n"), err=as_json)
-        return says_yes or click.confirm("Do it?", default=False, err=True)
-
-    report = run_plan(plan, confirm=confirm)
-    if as_json:
-        print_json(_steps(plan, done=len(report.done), problem=report.problem))
-    else:
-        click.echo(visible(report.text if plan.steps else plan.text, kept="\n"))
-    if report.done:
-        note("To take it back: " + "; ".join(step.command for step in report.undo_plan().steps))
-    if report.problem:
-        raise SystemExit(EXIT_FAILED)
-    if not report.is_confirmed:
-        raise SystemExit(EXIT_FOUND)
-
-
-def _steps(plan: Plan, *, done: int, problem: str) -> list[dict[str, Any]]:
-    """Return what ``--json`` says of a plan, and of how far it came."""
-    return [
-        {
-            "command": step.command,
-            "text": step.text,
-            "cannot_undo": step.cannot_undo,
-            "changes": step.changes,
-            "done": number < done,
-            "problem": problem if number == done else "",
-        }
-        for number, step in enumerate(plan.steps)
-    ]
+    offer(
+        plan_variable(directory, name, value, restarts=not no_restart),
+        applies=applies,
+        says_yes=says_yes,
+        as_json=as_json,
+    )
