@@ -106,6 +106,11 @@ class Fate:
         return sum(self.counts.values())
 
     @property
+    def all_disks(self) -> tuple[CrashState, ...]:
+        """Return the disks, the worst first."""
+        return tuple(disk for outcome in self.outcomes for disk in outcome.disks)
+
+    @property
     def worst(self) -> CrashVerdict:
         """Return the worst that may be."""
         return self.outcomes[0].verdict

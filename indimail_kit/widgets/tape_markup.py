@@ -25,7 +25,9 @@ from indimail_kit.widgets.tape_view import (
     FileCard,
     call_text,
     client_sentence,
+    disk_cards,
     drawers,
+    is_zeros,
     others_sentence,
     step_sentence,
 )
@@ -53,23 +55,21 @@ def sign_html(sign: Sign, count: int = 0) -> Html:
     return tag("span", f"{sign} {count}" if count else str(sign), cls=f"ik-chip {sign.cls}")
 
 
-def file_html(tape: Tape, number: int, key: str) -> Html:
-    """Return the octets of a file after a step, or that it is not there.
+def file_html(image: QueueImage, key: str, *, where: str) -> Html:
+    """Return the octets of an opened file, or that it is not there.
 
     Args:
-        tape: The tape.
-        number: The step.
+        image: What is there.
         key: Key of a `FileCard`.
+        where: When or where that is, in words.
     """
-    card = next((one for drawer in drawers(tape, number) for one in drawer.files if one.key == key), None)
-    place = tag("span", f"after step {number}", cls="ik-value")
+    path = next((path for path in image.names if visible(path) == key), None)
+    place = tag("span", where, cls="ik-value")
     title = tag("p", _path_html(key), place, cls="ik-heading", role="heading", aria_level="4")
-    if card is None or not card.is_there:
-        body: tuple[Html, ...] = (tag("p", "This name is not there at this step.", cls="ik-sentence"),)
-    else:
-        image = tape.image(number)
-        body = _bytes_of(card.path, image.names[card.path], links=image.links(card.path))
-    return tag("section", title, *body, cls="ik-panel", role="region", aria_label=f"{key} after step {number}")
+    body: tuple[Html, ...] = (tag("p", f"This name is not there {where}.", cls="ik-sentence"),)
+    if path is not None:
+        body = _bytes_of(path, image.names[path], links=image.links(path))
+    return tag("section", title, *body, cls="ik-panel", role="region", aria_label=f"{key} {where}")
 
 
 def _path_html(path: str) -> Html:
@@ -79,65 +79,63 @@ def _path_html(path: str) -> Html:
 def _bytes_of(path: str, file: FileImage, *, links: int) -> tuple[Html, ...]:
     """Return a file as what its inode says, and its octets."""
     said = f"inode {file.inode} · {links} link{'s' * (links > 1)} · mode {file.mode:04o} · {len(file.content):,} B"
-    if _is_zeros(file):
+    if is_zeros(file.content):
         octets = tag("p", f"{len(file.content):,} NUL: the length came to the disk, the octets did not.", cls="ik-more")
     else:
         octets = bytes_html(path.partition("/")[0], file.content, label=path)
     return tag("p", said, cls="ik-place"), octets
 
 
-def remains(disk: QueueImage, live: QueueImage) -> Iterator[str]:
+def remains(live: QueueImage, disk: QueueImage) -> Iterator[str]:
     """Yield what became of each name: what is there, with how much of it, and what is missing.
 
     Args:
-        disk: What the crash left.
-        live: What was there before it.
+        live: What was there before the crash.
+        disk: What it left.
     """
-    there, was = disk.names, live.names
-    for path in sorted({*there, *was}):
-        file, old = there.get(path), was.get(path)
-        if file is None:
-            yield f"no {path}"
-        elif old is None:
-            yield f"{path} still there, {len(file.content):,} B"
-        elif len(file.content) != len(old.content):
-            yield f"{path} {len(file.content):,} of {len(old.content):,} B"
-        elif file.content == old.content:
-            yield f"{path} whole, {len(file.content):,} B"
-        else:
-            yield f"{path} {len(file.content):,} B {'of zeros' if _is_zeros(file) else 'as they were before'}"
+    for card in disk_cards(live, disk):
+        yield f"{card.path} {card.what or 'whole'}"
 
 
-def _is_zeros(file: FileImage) -> bool:
-    """Say whether a file has its length and none of its octets."""
-    return bool(file.content) and not any(file.content)
+def disk_html(disk: CrashState, live: QueueImage, *, place: int, has_buttons: bool = False) -> Html:
+    """Return one disk, folded: what is left, and each file with its octets.
 
-
-def disk_html(disk: CrashState, live: QueueImage) -> Html:
-    """Return one disk, folded: what is left, and each file with its octets."""
-    left = "; ".join(remains(disk.image, live)) or "nothing"
+    Args:
+        disk: The disk.
+        live: What was there before the crash.
+        place: Its place among the disks, from 1.
+        has_buttons: Whether there is a kernel that shows it in the drawers.
+    """
+    left = "; ".join(remains(live, disk.image)) or "nothing"
     files = [
         tag("div", _path_html(path), *_bytes_of(path, file, links=disk.image.links(path)), cls="ik-tape-opened")
         for path, file in sorted(disk.image.names.items())
     ]
     body = files or [tag("p", "The disk holds no file of this mail.", cls="ik-more")]
-    return tag("details", tag("summary", tag("span", left, cls="ik-tape-left")), *body, cls="ik-raw")
+    label = f"Show disk {place} in the drawers"
+    button = tag("button", str(place), cls="ik-show ik-tape-show", type="button", aria_label=label, title=label)
+    summary = tag("summary", tag("span", left, cls="ik-tape-left"))
+    folded = tag("details", summary, *body, cls="ik-raw")
+    return tag("div", button, folded, cls="ik-tape-disk") if has_buttons else folded
 
 
-def _outcome_html(outcome: Outcome, live: QueueImage) -> Html:
+def _outcome_html(outcome: Outcome, live: QueueImage, *, first: int, has_buttons: bool) -> Html:
     count, state = len(outcome.disks), outcome.state
     named = f"state {state.name}, {state.value}" if state else "no state has these files"
     place = tag("span", f"{count} disk{'s' * (count > 1)}", cls="ik-place")
     head = tag("div", tag("span", named, cls="ik-value"), place, cls="ik-tape-disk-head")
-    shown = [disk_html(disk, live) for disk in outcome.disks[:MAX_DISKS]]
+    shown = [
+        disk_html(disk, live, place=first + index, has_buttons=has_buttons)
+        for index, disk in enumerate(outcome.disks[:MAX_DISKS])
+    ]
     rest = count - len(shown)
     more = tag("p", f"… and {rest:,} more disks like {'these' if len(shown) > 1 else 'this'}.", cls="ik-more")
     text = tag("p", outcome.text, cls="ik-tape-text")
     return tag("li", head, text, *shown, more if rest else EMPTY)
 
 
-def _verdict_html(fate: Fate, verdict: CrashVerdict, live: QueueImage) -> Html:
-    sign, outcomes = VERDICT_SIGNS[verdict], fate.of(verdict)
+def _verdict_html(fate: Fate, verdict: CrashVerdict, live: QueueImage, *, has_buttons: bool) -> Html:
+    sign = VERDICT_SIGNS[verdict]
     count = fate.counts[verdict]
     disks = "the only disk" if fate.disks == 1 else f"{count:,} of {fate.disks:,} disks"
     head = tag(
@@ -147,24 +145,31 @@ def _verdict_html(fate: Fate, verdict: CrashVerdict, live: QueueImage) -> Html:
         tag("span", disks, cls="ik-place"),
         cls="ik-tape-disk-head",
     )
-    shown = [_outcome_html(outcome, live) for outcome in outcomes[:MAX_OUTCOMES]]
-    rest = sum(len(outcome.disks) for outcome in outcomes[MAX_OUTCOMES:])
+    shown: list[Html] = []
+    rest, first = 0, 1
+    for outcome in fate.outcomes:
+        if outcome.verdict is verdict and len(shown) < MAX_OUTCOMES:
+            shown.append(_outcome_html(outcome, live, first=first, has_buttons=has_buttons))
+        elif outcome.verdict is verdict:
+            rest += len(outcome.disks)
+        first += len(outcome.disks)
     more = tag("p", f"… and {rest:,} more disks with this verdict; crash_states gives them all.", cls="ik-more")
     return tag("li", head, tag("ul", *shown, cls="ik-tape-outcomes"), more if rest else EMPTY, cls=sign.cls)
 
 
-def crash_html(tape: Tape, fate: Fate, *, has_dirsync: bool = False) -> Html:
+def crash_html(tape: Tape, fate: Fate, *, has_dirsync: bool = False, has_buttons: bool = False) -> Html:
     """Return what a crash may leave: each verdict with what leads to it, and disks to be opened.
 
     Args:
         tape: The tape.
         fate: What `crash_fate` says of it.
         has_dirsync: Whether every change of a directory waits for the disk.
+        has_buttons: Whether there is a kernel that shows a disk in the drawers.
     """
     number = fate.number
     asked = f"Crash behind step {number}: {call_text(tape, number)}"
     title = tag("p", tag("span", asked), sign_html(fate.sign), cls="ik-heading", role="heading", aria_level="4")
-    verdicts = [_verdict_html(fate, verdict, tape.image(number)) for verdict in fate.counts]
+    verdicts = [_verdict_html(fate, one, tape.image(number), has_buttons=has_buttons) for one in fate.counts]
     dirsync = f" {DIRSYNC}" if has_dirsync and fate.model != "process" else ""
     more = f"{fate.left_out:,} more combinations were not looked at: there are too many."
     body = (
@@ -182,6 +187,18 @@ def crash_sentence(tape: Tape, fate: Fate) -> str:
         return visible(f"{where} {fate.sign}. {fate.outcomes[0].text}")
     parts = [f"{count} {VERDICT_SIGNS[verdict]}" for verdict, count in fate.counts.items()]
     return visible(f"{where} {fate.disks:,} disks are possible: {', '.join(parts)}. At worst: {fate.worst.value}.")
+
+
+def disk_sentence(fate: Fate, place: int) -> str:
+    """Return what becomes of the mail on one disk.
+
+    Args:
+        fate: What a crash may mean.
+        place: Place among its disks, from 0.
+    """
+    disk = fate.all_disks[place]
+    state = f"State {disk.state.name}." if disk.state else "No state has these files."
+    return visible(f"{state} {disk.text}")
 
 
 def legend_html() -> Html:
@@ -247,12 +264,15 @@ def steps_html(tape: Tape, fates: Mapping[str, Sequence[Fate]], *, at: int = -1)
     rows = []
     for number in range(len(tape) + 1):
         state = tape.state(number)
-        marks = [tag("td", sign_html(table[number].sign)) for table in fates.values()]
+        marks = [
+            tag("td", tag("span", model, cls="ik-tape-model"), sign_html(table[number].sign), cls="ik-tape-may")
+            for model, table in fates.items()
+        ]
         text = tape.steps[number - 1].text if number else "Nothing has been done so far."
         cells = (
             tag("td", str(number), cls="ik-c-count"),
             tag("td", tag("span", call_text(tape, number), cls="ik-tape-left")),
-            tag("td", text),
+            tag("td", text, cls="ik-tape-what"),
             tag("td", state.name if state else "none"),
         )
         here = {"cls": "ik-tape-here", "aria_current": "step"} if number == at else {}
@@ -295,7 +315,7 @@ def machine_html(
         heading_html(TITLE, settings),
         tag("p", step_sentence(tape, number), cls="ik-status ik-quiet"),
         tag("div", *row, cls="ik-tape-row"),
-        tag("p", others_sentence(tape, number), cls="ik-place ik-tape-also"),
+        tag("p", others_sentence(tape, tape.image(number)), cls="ik-place ik-tape-also"),
         drawers_html(drawers(tape, number)),
         panel,
         steps_html(tape, fates, at=number),

@@ -8,7 +8,7 @@ Rule 2: a name in none of the drawers is shown all the same, in a drawer of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -171,11 +171,72 @@ def drawers(tape: Tape, number: int) -> tuple[Drawer, ...]:
     Raises:
         QueueError: No such step.
     """
+    has_mailboxes = any(image.mailboxes for image in (tape.before, *(step.image for step in tape.steps)))
+    mailboxes = {*tape.image(number).mailboxes, *tape.image(max(number - 1, 0)).mailboxes}
+    return _sorted_in(_cards(tape, number), mailboxes, has_mailboxes=has_mailboxes)
+
+
+def disk_drawers(live: QueueImage, disk: QueueImage) -> tuple[Drawer, ...]:
+    """Return what a crash left, in drawers: a name that did not survive is shown as lost.
+
+    Args:
+        live: What was there before the crash.
+        disk: What is there after it.
+    """
+    return _sorted_in(disk_cards(live, disk), {*live.mailboxes, *disk.mailboxes})
+
+
+def disk_cards(live: QueueImage, disk: QueueImage) -> list[FileCard]:
+    """Return a card for each name that was there before a crash or is there after it, by name.
+
+    Args:
+        live: What was there before the crash; its sizes are the cards'.
+        disk: What is there after it: that much is on the disk.
+    """
+    was, there = live.names, disk.names
+    cards = []
+    for path in sorted({*was, *there}):
+        old, file = was.get(path), there.get(path)
+        if file is None:
+            cards.append(FileCard(path, was[path].inode, 0, len(was[path].content), 0, False, "gone", "lost"))
+            continue
+        size = len(file.content if old is None else old.content)
+        whole = old is not None and file.content == old.content
+        kept = 0 if is_zeros(file.content) and not whole else len(file.content)
+        what = _left(file, old)
+        cards.append(FileCard(path, file.inode, disk.links(path), size, kept, True, "changed" if what else "", what))
+    return cards
+
+
+def _left(file: FileImage, old: FileImage | None) -> str:
+    """Return what is wrong with a file after a crash, "" for nothing."""
+    if old is None:
+        return "still there"
+    if file.content == old.content:
+        return ""
+    if len(file.content) != len(old.content):
+        return f"{len(file.content):,} of {len(old.content):,} B"
+    return "zeros" if is_zeros(file.content) else "as before the last change"
+
+
+def is_zeros(octets: bytes) -> bool:
+    """Say whether a file has its length and none of its octets.
+
+    Example:
+        >>> is_zeros(bytes(3)), is_zeros(b""), is_zeros(b"u0")
+        (True, False, False)
+    """
+    return bool(octets) and not any(octets)
+
+
+def _sorted_in(
+    cards: Iterable[FileCard], mailboxes: Collection[str], *, has_mailboxes: bool = False
+) -> tuple[Drawer, ...]:
+    """Return drawers with cards in them: the eight in their order, and others where there is something for them."""
     by_kind: dict[str, list[FileCard]] = {kind: [] for kind in PURPOSES}
-    if any(step.image.mailboxes for step in tape.steps) or tape.before.mailboxes:
+    if has_mailboxes or mailboxes:
         by_kind[MAILBOXES] = []
-    mailboxes = set(tape.image(number).mailboxes) | set(tape.image(max(number - 1, 0)).mailboxes)
-    for card in _cards(tape, number):
+    for card in cards:
         kind = MAILBOXES if card.path in mailboxes else card.path.partition("/")[0]
         by_kind.setdefault(kind if kind in by_kind else ELSEWHERE, []).append(card)
     return tuple(Drawer(kind, tuple(files)) for kind, files in by_kind.items())
@@ -253,16 +314,17 @@ def state_sentence(tape: Tape, number: int) -> str:
     return f"State {state.name}: {state.value}." if state else "No state has these files."
 
 
-def others_sentence(tape: Tape, number: int) -> str:
-    """Return the states of the other messages in the queue after a step, for example of a bounce; "" for none.
+def others_sentence(tape: Tape, image: QueueImage) -> str:
+    """Return the states of the other messages in the queue, for example of a bounce; "" for none.
 
-    Raises:
-        QueueError: No such step.
+    Args:
+        tape: The tape.
+        image: What is in the queue.
     """
     found = []
-    for other in tape.image(number).numbers():
+    for other in image.numbers():
         if other != tape.message_number:
-            state = tape.state(number, other)
+            state = image.state(tape.layout, other)
             found.append(f"{other}, {f'{state.name}: {state.value}' if state else 'no state has its files'}")
     return f"Beside it in the queue: message {'; message '.join(found)}." if found else ""
 

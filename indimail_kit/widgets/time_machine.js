@@ -9,7 +9,8 @@ const LEAPS = {
 const FATES = ["ik-tape-kept", "ik-tape-lost", "ik-tape-twice", "ik-tape-gone", "ik-tape-broken"];
 const CHANGES = ["ik-tape-new", "ik-tape-changed", "ik-tape-synced", "ik-tape-ghost"];
 const DRAWN = [
-  "step", "notches", "drawers", "state", "also", "client", "crashed", "opened", "sentence", "tone", "fields",
+  "step", "notches", "drawers", "state", "also", "client", "crashed", "disk", "disks", "fate", "opened", "sentence",
+  "tone", "fields",
 ].map((name) => `change:${name}`);
 
 function buildTrack(line, move) {
@@ -66,11 +67,24 @@ function render({ model, el }) {
   const drawers = make("div", "ik-tape-drawers", deck);
   const actions = make("div", "ik-tape-actions", deck);
   const crash = makeButton(actions, "", "ik-tape-crash");
-  const note = make("span", "ik-hint", actions);
+  const disks = make("div", "ik-tape-stepper", actions);
+  disks.setAttribute("role", "group");
+  disks.setAttribute("aria-label", "possible disks");
+  const former = makeButton(disks, "◄", "ik-tape-move");
+  former.setAttribute("aria-label", "the disk before");
+  const place = make("span", "ik-tape-place", disks);
+  const next = makeButton(disks, "►", "ik-tape-move");
+  next.setAttribute("aria-label", "the next disk");
+  const verdict = make("p", "ik-tape-verdict", deck);
+  verdict.setAttribute("role", "status");
+  verdict.setAttribute("aria-live", "polite");
+  const chip = make("span", "ik-chip", verdict);
+  const says = make("span", "", verdict);
   const notches = [];
   const cards = new Map();
   let shown = null;
 
+  const home = () => el.closest(".ik-journey") ?? el;
   const last = () => model.get("notches").length - 1;
 
   function go(step) {
@@ -123,6 +137,31 @@ function render({ model, el }) {
     if (focused !== undefined) (cards.get(focused) ?? track).focus();
   }
 
+  function drawDisk(isCrashed) {
+    const [at, count] = [model.get("disk"), model.get("disks")];
+    deck.classList.toggle("ik-tape-dark", isCrashed);
+    disks.hidden = !isCrashed;
+    verdict.hidden = !isCrashed;
+    place.textContent = count === 1 ? "the only disk that is possible" : `disk ${at + 1} of ${count} in the drawers`;
+    former.disabled = at === 0;
+    next.disabled = at >= count - 1;
+    former.hidden = next.hidden = count === 1;
+    const { word = "", mark = "", cls = "", text = "" } = model.get("fate");
+    chip.textContent = `${word} ${mark}`;
+    for (const one of FATES) chip.classList.toggle(one, one === cls);
+    if (says.textContent !== text) says.textContent = text;
+  }
+
+  function showDisk(at) {
+    if (at >= 0 && at < model.get("disks")) setTrait(model, "disk", at);
+  }
+
+  /* A press on a disk's number in the list below. */
+  function onShow(event) {
+    const button = event.target.closest("button.ik-tape-show");
+    if (button && home().contains(button)) showDisk(Number.parseInt(button.textContent, 10) - 1);
+  }
+
   function draw() {
     drawSwitches();
     drawTrack();
@@ -138,7 +177,7 @@ function render({ model, el }) {
     client.classList.toggle("ik-tape-answered", model.get("acknowledged"));
     also.textContent = model.get("also");
     const isCrashed = model.get("crashed");
-    note.textContent = isCrashed ? "The drawers show what was there when it crashed; what may be left stands below." : "";
+    drawDisk(isCrashed);
     crash.textContent = isCrashed ? "undo the crash" : "crash here";
     crash.setAttribute("aria-pressed", String(isCrashed));
     for (const [key, card] of cards) card.setAttribute("aria-pressed", String(key === model.get("opened")));
@@ -159,7 +198,10 @@ function render({ model, el }) {
     if (found) setTrait(model, "opened", model.get("opened") === found[0] ? "" : found[0]);
   });
   crash.addEventListener("click", () => setTrait(model, "crashed", !model.get("crashed")));
-  const stop = listen(() => el.closest(".ik-journey") ?? el, (event) => {
+  former.addEventListener("click", () => showDisk(model.get("disk") - 1));
+  next.addEventListener("click", () => showDisk(model.get("disk") + 1));
+  window.addEventListener("click", onShow, true);
+  const stop = listen(home, (event) => {
     const name = model.get("opened") ? "opened" : "crashed";
     if (!model.get(name)) return;
     event.preventDefault();
@@ -171,6 +213,7 @@ function render({ model, el }) {
   draw();
   return () => {
     stop();
+    window.removeEventListener("click", onShow, true);
     for (const name of DRAWN) model.off(name, draw);
   };
 }

@@ -10,17 +10,19 @@ import ipywidgets as w
 import traitlets as t
 
 from indimail_kit.mailqueue.crash import CRASH_MODELS, CrashModel
-from indimail_kit.mailqueue.tape import Tape
+from indimail_kit.mailqueue.states import QueueState
+from indimail_kit.mailqueue.tape import QueueImage, Tape
 from indimail_kit.visible import visible
 from indimail_kit.widgets import tape_markup
 from indimail_kit.widgets.html import EMPTY, Html, style_sheet
 from indimail_kit.widgets.scripts import SWITCHES, script
 from indimail_kit.widgets.static_view import StaticView
-from indimail_kit.widgets.tape_fates import DIRSYNC, MODELS, Fate, crash_table
+from indimail_kit.widgets.tape_fates import DIRSYNC, MODELS, VERDICT_SIGNS, Fate, crash_table
 from indimail_kit.widgets.tape_view import (
     STATES,
     call_text,
     client_sentence,
+    disk_drawers,
     drawers,
     others_sentence,
     same_place,
@@ -53,6 +55,9 @@ class TapeDeck(anywidget.AnyWidget):
         step: The step; 0 is before the first.
         dirsync: Whether every change of a directory waits for the disk.
         crashed: Whether the machine has crashed behind it.
+        disk: Place of the disk in the drawers after a crash, the worst first, from 0.
+        disks: How many there may be.
+        fate: Verdict of that disk as word, mark, class and text.
         opened: Key of the opened file, "" for none.
         fields: The switches, as switches.js takes them.
         states: The five states, as names with meanings.
@@ -75,6 +80,9 @@ class TapeDeck(anywidget.AnyWidget):
     step = t.Int(0, min=0).tag(sync=True)
     dirsync = t.Bool(default_value=False).tag(sync=True)
     crashed = t.Bool(default_value=False).tag(sync=True)
+    disk = t.Int(0, min=0).tag(sync=True)
+    disks = t.Int(1).tag(sync=True)
+    fate = t.Dict().tag(sync=True)
     opened = t.Unicode("").tag(sync=True)
     fields = t.List(t.Dict()).tag(sync=True)
     states = t.List(t.Dict(), default_value=list(STATES)).tag(sync=True)
@@ -102,6 +110,7 @@ class QueueTimeMachine(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets 
         step: The step; 0 is before the first.
         dirsync: Whether every change of a directory waits for the disk.
         crashed: Whether the machine has crashed behind it.
+        disk: Place of the disk in the drawers after a crash, the worst first, from 0; it is 0 after each move.
         opened: Path of the opened file, "" for none.
         deck: The part that a browser draws.
         file_panel: The opened file.
@@ -114,6 +123,7 @@ class QueueTimeMachine(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets 
     step = t.Int(0, min=0)
     dirsync = t.Bool(default_value=False)
     crashed = t.Bool(default_value=False)
+    disk = t.Int(0, min=0)
     opened = t.Unicode("")
 
     def __init__(self, tapes: Tapes | Tape, **traits: Any) -> None:
@@ -131,7 +141,7 @@ class QueueTimeMachine(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets 
             part.add_class("ik-html")
         for name in ("title", "sync", "model", "dirsync", "crashed", "opened"):
             t.link((self, name), (self.deck, name))
-        self.deck.observe(self._on_slider, "step")
+        self.deck.observe(self._on_slider, ("step", "disk"))
         self._shown = self.tape
         self._draw()
 
@@ -174,6 +184,10 @@ class QueueTimeMachine(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets 
         tape = self.tapes.get((self.title, self.sync))
         return min(int(proposal.value), len(tape) if tape is not None else 0)
 
+    @t.validate("disk")
+    def _check_disk(self, proposal: t.Bunch) -> int:
+        return min(int(proposal.value), self.fate.disks - 1) if self.crashed and self._shown is not None else 0
+
     @t.observe("title", "sync")
     def _on_tape(self, _change: t.Bunch) -> None:
         if self._shown is None or self.tape is self._shown:
@@ -185,40 +199,66 @@ class QueueTimeMachine(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets 
 
     def _on_slider(self, change: t.Bunch) -> None:
         # No link: a browser may still have a longer tape's last step, and a link would break at our smaller answer.
-        self.step = change.new
-        self.deck.step = self.step
+        setattr(self, change.name, change.new)
+        self.deck.set_trait(change.name, getattr(self, change.name))
 
     @t.observe("step", "model", "dirsync", "crashed")
     def _on_move(self, _change: t.Bunch) -> None:
         if self._shown is not None:
             self._draw()
 
+    @t.observe("disk")
+    def _on_disk(self, _change: t.Bunch) -> None:
+        if self._shown is not None:
+            self._draw_drawers()
+
     @t.observe("opened")
     def _draw_file(self, _change: object = None) -> None:
-        html = tape_markup.file_html(self.tape, self.step, self.opened) if self.opened else EMPTY
+        where = "on this disk" if self.crashed else f"after step {self.step}"
+        html = tape_markup.file_html(self._image(), self.opened, where=where) if self.opened else EMPTY
         self.file_panel.value = str(html)
+
+    def _image(self) -> QueueImage:
+        """Return what is in the drawers."""
+        return self.fate.all_disks[self.disk].image if self.crashed else self.tape.image(self.step)
 
     def _draw(self) -> None:
         tape, number, fates = self.tape, self.step, self.fates
-        state = tape.state(number)
+        self.disk = 0
         with self.deck.hold_sync():
             self.deck.step = number
             self.deck.fields = self._fields()
             self.deck.notches = [_notch(tape, fate) for fate in fates]
-            self.deck.drawers = [drawer.as_document() for drawer in drawers(tape, number)]
-            self.deck.state = state.name if state else ""
-            self.deck.also = others_sentence(tape, number)
             self.deck.client, self.deck.acknowledged = client_sentence(tape, number), tape.acknowledged(number)
             self.deck.sentence = self._crash_words() if self.crashed else step_sentence(tape, number)
             self.deck.tone = _TONES.get(fates[number].sign.cls, "ik-quiet") if self.crashed else "ik-quiet"
-        self.crash_panel.value = str(self._crash_html())
+            self._draw_drawers()
+        self.crash_panel.value = str(self._crash_html(has_buttons=True))
+
+    def _draw_drawers(self) -> None:
+        tape, number, image = self.tape, self.step, self._image()
+        shown = disk_drawers(tape.image(number), image) if self.crashed else drawers(tape, number)
+        state = image.state(tape.layout, tape.message_number) if tape.message_number else QueueState.S1
+        with self.deck.hold_sync():
+            self.deck.drawers = [drawer.as_document() for drawer in shown]
+            self.deck.state = state.name if state else ""
+            self.deck.also = others_sentence(tape, image)
+            self.deck.disk, self.deck.disks = self.disk, self.fate.disks
+            self.deck.fate = self._fate_document() if self.crashed else {}
         self._draw_file()
+
+    def _fate_document(self) -> dict[str, str]:
+        sign = VERDICT_SIGNS[self.fate.all_disks[self.disk].verdict]
+        text = tape_markup.disk_sentence(self.fate, self.disk)
+        return {"word": sign.word, "mark": sign.mark, "cls": sign.cls, "text": text}
 
     def _crash_words(self) -> str:
         return tape_markup.crash_sentence(self.tape, self.fate)
 
-    def _crash_html(self) -> Html:
-        return tape_markup.crash_html(self.tape, self.fate, has_dirsync=self.dirsync) if self.crashed else EMPTY
+    def _crash_html(self, *, has_buttons: bool = False) -> Html:
+        if not self.crashed:
+            return EMPTY
+        return tape_markup.crash_html(self.tape, self.fate, has_dirsync=self.dirsync, has_buttons=has_buttons)
 
     def _table(self, model: CrashModel) -> tuple[Fate, ...]:
         key = (self.title, self.sync, model, self.dirsync)

@@ -16,7 +16,7 @@ CELLS = (
 SIZES = [
     pytest.param({"height": 2600}, id="light"),
     pytest.param({"height": 2600, "is_dark": True}, id="dark"),
-    pytest.param({"width": 360, "height": 5200}, id="360 px"),
+    pytest.param({"width": 360, "height": 5600}, id="360 px"),
 ]
 
 COMES_IN, COMES_BACK = "a mail comes in", "a mail comes back"
@@ -155,6 +155,25 @@ def test_a_disk_opens_to_its_raw_records(machine):
     ] == []
 
 
+def test_each_possible_disk_can_be_put_into_the_drawers(machine):
+    """The worst first; the buttons go on, and a number in the list below jumps to its disk."""
+    set_up(machine, sync="none (IndiMail", model="power loss, any disk")
+    press(machine, "End", at=11)
+    machine.get_by_role("button", name="crash here").click()
+    machine.get_by_text("disk 1 of ", exact=False).wait_for()
+    seen = [(machine.locator(".ik-tape-verdict .ik-chip").inner_text(), lit(machine), files_in(machine, "todo"))]
+    machine.get_by_role("button", name="the next disk").focus()
+    machine.page.keyboard.press("Enter")
+    machine.get_by_text("disk 2 of ", exact=False).wait_for()
+    machine.locator("button.ik-tape-show").last.click()
+    machine.locator(".ik-tape-verdict .ik-chip.ik-tape-kept").wait_for()
+    seen.append(
+        (machine.locator(".ik-tape-verdict .ik-chip").inner_text(), lit(machine), len(files_in(machine, "todo")))
+    )
+
+    assert seen == [("LOST ✕", "S3", []), ("kept ✓", "S4", 1)]
+
+
 def test_switches_change_the_verdict(machine):
     """Behind the answer: kept with all synced; lost without, when the power fails; kept again when only killed."""
     press(machine, "End", at=15)
@@ -233,6 +252,8 @@ def test_the_machine_can_be_read_everywhere(options, open_machine, hard_to_read,
     view.locator(".ik-legend summary").first.click()
     for number in range(2):
         view.locator(".ik-tape-outcomes summary").nth(number).click()
+    view.get_by_role("button", name="the next disk").click()
+    view.get_by_text("disk 2 of ", exact=False).wait_for()
     view.page.mouse.move(2, 2)
     view.screenshot(path=picture_folder / f"crashed-{name}.png")
 

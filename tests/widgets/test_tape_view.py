@@ -23,6 +23,8 @@ from indimail_kit.widgets.tape_view import (
     PURPOSES,
     call_text,
     client_sentence,
+    disk_cards,
+    disk_drawers,
     drawers,
     others_sentence,
     same_place,
@@ -159,7 +161,7 @@ def test_a_name_that_no_drawer_has_is_shown_all_the_same():
 
 
 @pytest.mark.parametrize("number", [-1, 2])
-@pytest.mark.parametrize("ask", [drawers, call_text, step_sentence, others_sentence, client_sentence])
+@pytest.mark.parametrize("ask", [drawers, call_text, step_sentence, client_sentence])
 def test_a_step_that_is_not_on_the_tape_is_an_error(ask, number):
     """Both sides of the limit."""
     with pytest.raises(QueueError, match="between 0 and 1"):
@@ -203,7 +205,7 @@ def test_another_message_is_named_with_its_state():
     of = tape(("link", "mess/17/660189", both), before=image(mess=(660188, MAIL)))
 
     said = "Beside it in the queue: message 660189, S2: the message is being written."
-    assert (others_sentence(of, 0), others_sentence(of, 1)) == ("", said)
+    assert [others_sentence(of, of.image(number)) for number in (0, 1)] == ["", said]
 
 
 @pytest.mark.parametrize(
@@ -326,14 +328,32 @@ def test_what_remains_is_told_name_by_name():
     live = image(mess=(1, MAIL), intd=(2, b"u0\0"), todo=(3, b"p1\0"), info=(4, b"Fx\0"), local=(5, b"Dx\0"))
     disk = image(mess=(1, MAIL[:512]), intd=(2, b"u0\0"), todo=(3, bytes(3)), local=(5, b"Tx\0"), remote=(6, b"Ty\0"))
 
-    assert list(remains(disk, live)) == [
-        "no info/16/660188",
-        "intd/16/660188 whole, 3 B",
-        "local/16/660188 3 B as they were before",
+    assert list(remains(live, disk)) == [
+        "info/16/660188 lost",
+        "intd/16/660188 whole",
+        "local/16/660188 as before the last change",
         f"mess/16/660188 512 of {len(MAIL)} B",
-        "remote/16/660188 still there, 3 B",
-        "todo/16/660188 3 B of zeros",
+        "remote/16/660188 still there",
+        "todo/16/660188 zeros",
     ]
+
+
+def test_a_disk_lies_in_the_same_drawers():
+    """What is lost stays visible as lost; of what is there, so much as is there counts as on the disk."""
+    live = image(mess=(660188, MAIL), intd=(7, b"u0\0"), todo=(7, b"u0\0"))
+    disk = image(mess=(660188, MAIL[:512]), intd=(7, bytes(3)))
+    cards = {one.path: one for drawer in disk_drawers(live, disk) for one in drawer.files}
+
+    assert [drawer.kind for drawer in disk_drawers(live, disk)] == list(PURPOSES)
+    shown = [(cards[path].is_there, cards[path].durable_bytes, cards[path].links) for path in (MESS, INTD, TODO)]
+    assert shown == [(True, 512, 1), (True, 0, 1), (False, 0, 0)]
+
+
+def test_a_file_of_zeros_that_was_written_so_is_whole():
+    """Zeros are a loss only where there was something else."""
+    live = image(mess=(660188, bytes(4)))
+
+    assert [(one.what, one.durable_bytes) for one in disk_cards(live, live)] == [("", 4)]
 
 
 def test_an_opened_file_shows_its_octets_as_they_are_at_that_step(recorded, parse):
@@ -341,9 +361,9 @@ def test_an_opened_file_shows_its_octets_as_they_are_at_that_step(recorded, pars
     of = recorded["safe"]
     at = step_of(of, "open", "intd")
     key = f"intd/{of.message_number % 23}/{of.message_number}"
-    texts = [parse(str(file_html(of, number, key))).text for number in (at - 1, at, at + 1)]
+    texts = [parse(str(file_html(of.image(n), key, where=f"after step {n}"))).text for n in (at - 1, at, at + 1)]
 
-    assert "This name is not there at this step." in texts[0]
+    assert f"This name is not there after step {at - 1}." in texts[0]
     assert "It is empty" in texts[1]
     assert "bob@example.com" in texts[2]
 
@@ -373,6 +393,10 @@ def test_hostile_names_and_octets_stay_text(payloads, strangers):
         of = replace(tape(("open", path, odd)), title=value)
         key = drawers(of, 1)[0].files[0].key
         fates = {value: crash_table(of, "process")}
-        outputs += [str(file_html(of, 1, key)), str(crash_html(of, fates[value][1])), str(tape_html(of, fates))]
+        outputs += [
+            str(file_html(odd, key, where=value)),
+            str(crash_html(of, fates[value][1])),
+            str(tape_html(of, fates)),
+        ]
 
     assert (len(outputs) > 100, strangers("".join(outputs))) == (True, [])

@@ -94,6 +94,62 @@ def test_a_crash_shows_what_may_be_left_and_moves_with_the_slider(machine):
     )
 
 
+def test_after_a_crash_the_drawers_hold_a_disk_the_worst_first(machine):
+    """Each disk that is possible can be put into the drawers, with its state, its verdict and what comes next."""
+    machine.sync, machine.model, machine.step, machine.crashed = "indimail", "unordered", 11, True
+    first = (machine.deck.fate["word"], machine.deck.state, files(machine))
+    machine.deck.disk = machine.deck.disks - 1
+    last = (machine.deck.fate["word"], machine.deck.state, files(machine))
+
+    assert (first, last) == (
+        ("LOST", "S3", {"mess": 1, "intd": 1}),
+        ("kept", "S4", {"pid": 1, "mess": 1, "todo": 1}),
+    )
+    assert machine.deck.fate["text"].startswith("State S4. todo-proc finds todo/…/")
+
+
+def test_a_lost_name_is_shown_as_lost(machine):
+    """What is not there any more is what a person looks for."""
+    machine.sync, machine.model, machine.step, machine.crashed = "indimail", "unordered", 11, True
+    todo = next(drawer for drawer in machine.deck.drawers if drawer["kind"] == "todo")
+
+    assert [(file["change"], file["is_there"]) for file in todo["files"]] == [("lost", False)]
+
+
+def test_each_move_begins_with_the_worst_disk(machine):
+    """Another step, model or sync setting has other disks; undoing the crash has none."""
+    machine.sync, machine.model, machine.step, machine.crashed = "indimail", "unordered", 11, True
+    seen = []
+    for name, value in (("step", 10), ("model", "ordered"), ("sync", "qmail"), ("crashed", False)):
+        machine.disk = 1
+        before = machine.disk
+        setattr(machine, name, value)
+        seen.append((before, machine.disk, machine.deck.disk))
+
+    assert seen == [(1, 0, 0)] * 4
+
+
+@pytest.mark.parametrize("disk", [1, 10**9])
+def test_a_disk_beyond_the_last_is_the_last(machine, disk):
+    """When the program is killed there is only one."""
+    machine.crashed = True
+    machine.deck.disk = disk
+
+    assert (machine.disk, machine.deck.disk, machine.deck.disks) == (0, 0, 1)
+
+
+def test_an_opened_file_after_a_crash_is_the_disks(machine):
+    """The mail that was there is not the mail that is left."""
+    machine.sync, machine.model, machine.step = "indimail", "unordered", 11
+    machine.opened = next(
+        one["key"] for drawer in machine.deck.drawers for one in drawer["files"] if drawer["kind"] == "todo"
+    )
+    before = machine.file_panel.value
+    machine.crashed = True
+
+    assert ("bob@example.com" in before, "not there on this disk" in machine.file_panel.value) == (True, True)
+
+
 def test_undoing_the_crash_shows_the_step_again(machine):
     """The panel goes, the sentence is the step's."""
     machine.step, machine.crashed = 12, True
@@ -186,7 +242,7 @@ def test_an_opened_file_follows_the_slider(machine):
     gone = machine.file_panel.value
     machine.deck.opened = ""
 
-    assert ("carol@example.net" in there, "not there at this step" in gone, machine.file_panel.value) == (
+    assert ("carol@example.net" in there, "not there after step 11" in gone, machine.file_panel.value) == (
         True,
         True,
         "",
