@@ -35,7 +35,7 @@ Size = Literal["small", "lesson", "big"]
 SIZES: Final[Mapping[Size, int]] = {"small": 60, "lesson": 600, "big": 100_000}
 """Size -> messages."""
 
-_STATE_WEIGHTS: Final = {QueueState.S5: 960, QueueState.S4: 25, QueueState.S3: 5, QueueState.S2: 10}
+_STATE_WEIGHTS: Final = {QueueState.S5: 970, QueueState.S4: 25, QueueState.S3: 2, QueueState.S2: 3}
 """State -> messages of a thousand."""
 
 _LOCAL_DOMAIN: Final = "local.test"

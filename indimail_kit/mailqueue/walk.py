@@ -124,7 +124,7 @@ class Walk:
         try:
             return os.open(name, self._flags[kind] | flags, dir_fd=dir_fd)
         except PermissionError:
-            self._flags[kind] = _FLAGS  # somebody else's files: most likely all of this kind
+            self._flags[kind] = _FLAGS  # somebody else's: so are the files in it
             return os.open(name, _FLAGS | flags, dir_fd=dir_fd)
 
     def _names(self, path: str, fd: int, part: Part) -> Names:
@@ -174,11 +174,9 @@ class Walk:
     def _take_queued(self, name: str, intd_inode: int, fds: dict[str, int], columns: Columns) -> bool:
         """Add a message in S4: mess, intd and todo, and nothing of S5 yet."""
         mess = self._look_at_mess(name, fds["mess"])
-        todo = self._read("todo", name, fds["todo"], 2)
-        if mess is None or todo is None or todo[0].st_ino != intd_inode:
-            return False
-        match = _TODO.fullmatch(todo[1])
-        if match is None:
+        todo, octets = self._read(name, fds["todo"], "todo", 2)
+        match = _TODO.fullmatch(octets)
+        if mess is None or todo is None or todo.st_ino != intd_inode or match is None:
             return False
         sender, records = match.groups()
         recipients = (records.count(b"\0"), records, UNSAID)
@@ -192,56 +190,60 @@ class Walk:
     ) -> bool:
         """Add a message in S5: mess and info, local and remote if they are there."""
         mess = self._look_at_mess(name, fds["mess"])
-        info = self._read("info", name, fds["info"], 1)
-        if mess is None or info is None:
+        info, octets = self._read(name, fds["info"], "info", 1)
+        match = _INFO.fullmatch(octets)
+        if mess is None or info is None or match is None:
             return False
-        match = _INFO.fullmatch(info[1])
-        local = self._read_channel("local", name, fds["local"]) if has_local else _NO_FILE
-        remote = self._read_channel("remote", name, fds["remote"]) if has_remote else _NO_FILE
-        if match is None or local is None or remote is None:
-            return False
-        birth = info[0].st_mtime_ns
+        local = remote = _NO_FILE
+        if has_local:
+            status, octets = self._read(name, fds["local"], "local", 1)
+            if status is None or not _CHANNEL.fullmatch(octets):
+                return False
+            local = (octets.count(b"\0"), octets, status.st_mtime_ns)
+        if has_remote:
+            status, octets = self._read(name, fds["remote"], "remote", 1)
+            if status is None or not _CHANNEL.fullmatch(octets):
+                return False
+            remote = (octets.count(b"\0"), octets, status.st_mtime_ns)
+        birth = info.st_mtime_ns
         columns.add(int(name), 5, flags, mess.st_size, birth, mess.st_mtime_ns, match[1], _NO_FILE, local, remote)
         return True
 
-    def _read_channel(self, kind: str, name: str, fd: int) -> tuple[int, bytes, int] | None:
-        """Return number of records, octets and mtime of a local or remote file if it is usual."""
-        file = self._read(kind, name, fd, 1)
-        if file is None or _CHANNEL.fullmatch(file[1]) is None:
-            return None
-        return file[1].count(b"\0"), file[1], file[0].st_mtime_ns
-
     def _look_at_mess(self, name: str, fd: int) -> os.stat_result | None:
         """Return the status of a mess file if it is usual; it is never opened."""
+        mode, owner, latest_ns = self._usual["mess"]
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-        is_usual = status.st_ino == int(name) and status.st_size > 0 and self._is_usual("mess", status, 1)
+        is_usual = (
+            status.st_mode == mode
+            and status.st_ino == int(name)
+            and status.st_nlink == 1
+            and status.st_size > 0
+            and status.st_mtime_ns <= latest_ns
+            and (owner is None or (status.st_uid, status.st_gid) == owner)
+        )
         return status if is_usual else None
 
-    def _read(self, kind: str, name: str, dir_fd: int, links: int) -> tuple[os.stat_result, bytes] | None:
-        """Return status and octets of a file if it is usual."""
-        fd = self._open(name, kind, dir_fd)
+    def _read(self, name: str, dir_fd: int, kind: str, links: int) -> tuple[os.stat_result | None, bytes]:
+        """Return status and octets of a file if type, mode, links, time, owner and length are usual, else None."""
+        mode, owner, latest_ns = self._usual[kind]
+        fd = os.open(name, self._flags[kind], dir_fd=dir_fd)
         try:
             status = os.fstat(fd)
-            if not self._is_usual(kind, status, links):
-                return None
+            if (
+                status.st_mode != mode
+                or status.st_nlink != links
+                or status.st_mtime_ns > latest_ns
+                or (owner is not None and (status.st_uid, status.st_gid) != owner)
+            ):
+                return None, b""
             octets = os.read(fd, _FIRST_READ)
             if len(octets) == _FIRST_READ:
                 octets += _read_on(fd)
                 if len(octets) > MAX_RECORDS_BYTES:
-                    return None
+                    return None, b""
             return status, octets
         finally:
             os.close(fd)
-
-    def _is_usual(self, kind: str, status: os.stat_result, links: int) -> bool:
-        """Say whether type, mode, links, time and owner are as usual."""
-        mode, owner, latest_ns = self._usual[kind]
-        return (
-            status.st_mode == mode
-            and status.st_nlink == links
-            and status.st_mtime_ns <= latest_ns
-            and (owner is None or (status.st_uid, status.st_gid) == owner)
-        )
 
 
 _NO_FILE = (0, b"", UNSAID)

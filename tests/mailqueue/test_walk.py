@@ -135,7 +135,7 @@ def test_file_longer_than_the_limit_is_odd(tmp_path: Path, monkeypatch: pytest.M
     path.chmod(0o600)
     directory = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
     looking = walk.Walk(directory, 1, (), usual(now_ns=2**62, owners={}))
-    assert looking._read("local", "long", directory, 1) is None
+    assert looking._read("long", directory, "local", 1) == (None, b"")
     monkeypatch.setattr(walk, "MAX_RECORDS_BYTES", 6800)
-    assert looking._read("local", "long", directory, 1) is not None
+    assert len(looking._read("long", directory, "local", 1)[1]) == 6800
     os.close(directory)
