@@ -1,7 +1,7 @@
 """A qmail-send that kills itself with SIGKILL in the middle of its work; run by test_repeats in a process of its own.
 
-Arguments: the directory of a house, the port of the second host, and the moment: "step CALL PART-OF-PATH",
-"event KIND", or "never" (the parent kills it).
+Arguments: the directory of a house, the port of the second host, the time at which its clock stands (unit: ns since
+1970), and the moment: "step CALL PART-OF-PATH", "event KIND", or "never" (the parent kills it).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from indimail_kit.mailqueue.layout import QueueLayout
 from indimail_kit.mailqueue.values import Step
 
 
-def main(directory: Path, port: int, moment: list[str]) -> None:
+def main(directory: Path, port: int, now_ns: int, moment: list[str]) -> None:
     """Deliver until the moment comes."""
 
     def die() -> None:
@@ -36,7 +36,8 @@ def main(directory: Path, port: int, moment: list[str]) -> None:
         [QueueLayout(directory / "queue1", 3)],
         local=LocalDelivery(locals={"example.com"}, users=users, host="example.com"),
         log=LogWriter(directory / "log"),
-        remote=RemoteDelivery(routes=SmtpRoutes({"": Relay("127.0.0.1", port)})),
+        clock=lambda: now_ns,
+        remote=RemoteDelivery(routes=SmtpRoutes({"": Relay("127.0.0.1", port)}), clock=lambda: now_ns),
         qident=False,
         on_step=on_step,
         on_event=on_event,
@@ -46,4 +47,4 @@ def main(directory: Path, port: int, moment: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

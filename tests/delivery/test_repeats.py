@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,11 +29,10 @@ FAR = b"far@example.org"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """Return a clock at the present: the other process has the real one, and the mtimes of both must agree."""
-    from tests.delivery.conftest import Clock
-
-    return Clock(int(time.time()))
+def clock(clock: Clock) -> Clock:
+    """Return a clock at the present: a mark in a file sets its mtime to the system's time, whatever our clock says."""
+    clock.now_ns = int(time.time()) * 10**9
+    return clock
 
 
 @pytest.fixture
@@ -45,21 +44,10 @@ def host(tmp_path: Path) -> Iterator[SecondHost]:
     second.stop()
 
 
-def arguments(house: House, host: SecondHost, *moment: str) -> list[str]:
-    """Return the command line of the other process."""
-    return [sys.executable, str(PROGRAM), str(house.directory), str(host.address[1]), *moment]
-
-
 @pytest.fixture
 def kill_at(house: House, host: SecondHost) -> Callable[..., None]:
     """Return a function that delivers in another process, which kills itself at a moment."""
-
-    def run(*moment: str) -> None:
-        environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-        done = subprocess.run(arguments(house, host, *moment), env=environ, capture_output=True, timeout=60)
-        assert done.returncode == -signal.SIGKILL, done.stderr
-
-    return run
+    return lambda *moment: run_and_die(house, host, *moment)
 
 
 @pytest.fixture
@@ -67,13 +55,26 @@ def again(house: House, host: SecondHost) -> Callable[[], QmailSend]:
     """Return a function that delivers once more, here, until nothing is left that is due."""
 
     def run() -> QmailSend:
-        house.clock.now_ns = time.time_ns() + 10**9  # what the other process left is due
+        house.clock.now_ns = time.time_ns() + 10**9
         remote = RemoteDelivery(routes=SmtpRoutes({"": Relay(*host.address)}), clock=house.clock)
         send = house.send(remote=remote)
         send.run_once()
         return send
 
     return run
+
+
+def other_process(house: House, host: SecondHost, *moment: str) -> dict[str, Any]:
+    """Return the command line and the environment of a qmail-send in another process, whose clock stands too."""
+    words = [house.directory, host.address[1], house.clock.now_ns, *moment]
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return {"args": [sys.executable, str(PROGRAM), *map(str, words)], "env": environ}
+
+
+def run_and_die(house: House, host: SecondHost, *moment: str) -> None:
+    """Deliver in another process, which kills itself at a moment."""
+    done = subprocess.run(**other_process(house, host, *moment), capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def warnings(house: House) -> list[str]:
@@ -130,8 +131,7 @@ def test_remote_mail_that_was_under_way_may_come_twice(
     """The other host took the mail and was silent; nobody here can know, and both copies are the same mail."""
     number = house.put(FAR).message_number
     host.fall_silent(stage="message")
-    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(arguments(house, host, "never"), env=environ) as process:
+    with subprocess.Popen(**other_process(house, host, "never")) as process:
         assert host.wait_for_silence(30)
         process.kill()
     host.behave()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from indimail_kit.errors import LabError
 from indimail_kit.lab import Lab
 from indimail_kit.lab.journey import StationState
-from indimail_kit.lab.places import SEND
+from indimail_kit.lab.places import DEMO_PASSWORD, SEND
 
 FAR = "far@example.org"
 
@@ -41,6 +43,23 @@ def test_mail_for_elsewhere_goes_to_the_second_host(lab: Lab) -> None:
     ]
     assert "C: RCPT TO:<far@example.org>" in inbox.raw[0].text
     assert b"X-QHPSI: clean\r\nReceived: " in lab.second_host.mails[-1].octets[:60]
+
+
+@pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed")
+def test_mail_of_a_real_client_goes_all_the_way(lab: Lab) -> None:
+    """Swaks logs in at the lab, and the second host gets what swaks sent, under the lab's own header lines."""
+    host = lab.second_host
+    before = len(host.mails)
+    login = ["--auth", "CRAM-MD5", "--auth-user", "ann@example.com", "--auth-password", DEMO_PASSWORD]
+    mail = ["--from", "ann@example.com", "--to", FAR, "--body", ".a dot\n..two\n"]
+    argv = ["swaks", "--server", f"{lab.host}:{lab.port}", *login, *mail]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert host.wait_for_mails(before + 1, 10)
+
+    octets = host.mails[-1].octets
+    assert octets.startswith(b"X-QHPSI: clean\r\nReceived: indimail-mta queue ")
+    assert b"\r\n.a dot\r\n..two\r\n" in octets
 
 
 def test_refusal_comes_back_with_the_hosts_words(lab: Lab) -> None:
