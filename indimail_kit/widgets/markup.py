@@ -160,18 +160,23 @@ def raw_html(raw: RawBlock, *, is_open: bool = False, has_buttons: bool = False)
     shown = raw.text[:MAX_BLOCK_CHARACTERS]
     rest = len(raw.text) - len(shown)
     more = tag("p", f"… and {rest:,} more characters", cls="ik-more") if rest else EMPTY
-    pre = tag("pre", _without_whole_eicar(shown), cls="ik-pre", tabindex="0", aria_label=raw.title)
+    pre = tag("pre", without_whole_eicar(shown), cls="ik-pre", tabindex="0", aria_label=raw.title)
     pre = pre if shown else tag("p", "Nothing: it is empty.", cls="ik-more")
     body = (tag("summary", title, place), pre, more, command_html(raw.command, has_buttons=has_buttons))
     return tag("details", *body, cls="ik-raw", open="") if is_open else tag("details", *body, cls="ik-raw")
 
 
-def _without_whole_eicar(text: str) -> Html:
-    """Return raw text with the test virus in two elements: seen whole, but not whole in a notebook that is saved."""
+def without_whole_eicar(text: str, shown: Callable[[str], Html] = block) -> Html:
+    """Return raw text with the test virus in two elements: seen whole, but not whole in a notebook that is saved.
+
+    Args:
+        text: Any text.
+        shown: Makes markup of what is around the virus.
+    """
     virus = eicar().decode("ascii")
     half = len(virus) // 2
     halves = join(tag("span", part) for part in (virus[:half], virus[half:]))
-    parts = [part for between in text.split(virus) for part in (halves, block(between))]
+    parts = [part for between in text.split(virus) for part in (halves, shown(between))]
     return join(parts[1:])
 
 

@@ -20,6 +20,7 @@ from indimail_kit.envelope import decode_records
 from indimail_kit.mailqueue.snapshot import QueueFile
 from indimail_kit.widgets.auth_bytes import Role
 from indimail_kit.widgets.html import EMPTY, Html, join, tag
+from indimail_kit.widgets.markup import without_whole_eicar
 
 MAX_SHOWN_BYTES: Final = 8192
 """Octets of one file that are shown (unit: octets); what is left out is counted."""
@@ -138,6 +139,11 @@ def octets_html(octets: bytes) -> Html:
 
 
 def _line_html(octets: bytes) -> Html:
+    """Return one line; the test virus in it is in two pieces, since a queue may well hold it."""
+    return without_whole_eicar(octets.decode("latin-1"), lambda part: _runs_html(part.encode("latin-1")))
+
+
+def _runs_html(octets: bytes) -> Html:
     runs = groupby(octets, key=lambda one: 0x20 <= one <= 0x7E)
     return join(
         _printed(bytes(run)) if is_plain else tag("span", _printed(bytes(run)), cls="ik-hidden-char")

@@ -186,7 +186,8 @@ def crash_sentence(tape: Tape, fate: Fate) -> str:
     if fate.disks == 1:
         return visible(f"{where} {fate.sign}. {fate.outcomes[0].text}")
     parts = [f"{count} {VERDICT_SIGNS[verdict]}" for verdict, count in fate.counts.items()]
-    return visible(f"{where} {fate.disks:,} disks are possible: {', '.join(parts)}. At worst: {fate.worst.value}.")
+    seen = f"{fate.disks:,} disks were looked at, more" if fate.left_out else f"{fate.disks:,} disks"
+    return visible(f"{where} {seen} are possible: {', '.join(parts)}. At worst: {fate.worst.value}.")
 
 
 def disk_sentence(fate: Fate, place: int) -> str:
@@ -210,8 +211,8 @@ def legend_html() -> Html:
     ]
     note = tag(
         "li",
-        "The marks on the slider: the worst that a crash behind that step can mean under the chosen model. "
-        "The green bar of a file: how much of it is on the disk for sure, on any file system.",
+        "The marks on the slider: the worst that a crash behind that step can mean under the chosen model, as far as "
+        "its disks were looked at. The green bar of a file: how much is on the disk for sure, on any file system.",
     )
     signs = tag("ul", *fates, *changes, note, cls="ik-signs")
     folded = tag("details", tag("summary", "What the signs mean"), signs, cls="ik-legend")

@@ -100,7 +100,9 @@ class QueueTimeMachine(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets 
     """A slider over recorded steps: what lies in the queue after each, what is on the disk, and what a crash leaves.
 
     Nothing is read or written here: the tapes were recorded before, see `lab.tapes.record_lesson_tapes`. The same as
-    values: `Tape.state`, `Tape.durable`, `mailqueue.crash_states`, and `crash_table` for the marks on the slider.
+    values: `Tape.state`, `Tape.durable`, `mailqueue.crash_states`, `tables.crash_frame`, and `crash_table` for the
+    marks on the slider. A notebook that is saved holds the octets that are shown: the opened file, and the disks after
+    a crash; the lessons' mail is made for that.
 
     Attributes:
         tapes: The tapes by (title, sync setting).

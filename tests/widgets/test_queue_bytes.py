@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indimail_kit.mailqueue import QueueFile
+from indimail_kit.qhpsi import eicar
 from indimail_kit.widgets.queue_bytes import (
     FIELDS,
     MAX_RECORD_BYTES,
@@ -163,3 +164,10 @@ def test_the_legend_has_every_letter(parse):
     text = parse(str(fields_legend_html())).text
 
     assert [one.letter for one in FIELDS.values() if one.meaning not in text] == []
+
+
+def test_the_test_virus_is_seen_whole_and_saved_in_two_pieces(parse):
+    """A queue may hold an infected mail; a notebook that shows it must not become one."""
+    shown = str(octets_html(b"Subject: hi\n\n" + eicar() + b"\n"))
+
+    assert (eicar().decode() in shown, eicar().decode() in parse(shown).text) == (False, True)

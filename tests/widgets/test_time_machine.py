@@ -108,6 +108,15 @@ def test_after_a_crash_the_drawers_hold_a_disk_the_worst_first(machine):
     assert machine.deck.fate["text"].startswith("State S4. todo-proc finds todo/…/")
 
 
+def test_disks_that_were_not_looked_at_are_counted(machine):
+    """Billions of combinations: the view says how many it left out, aloud and in the panel."""
+    machine.title, machine.sync, machine.model, machine.crashed = COMES_BACK, "indimail", "unordered", True
+    machine.step = len(machine.tape)
+
+    assert "disks were looked at, more are possible: " in machine.deck.sentence
+    assert f"{machine.fate.left_out:,} more combinations were not looked at" in machine.crash_panel.value
+
+
 def test_a_lost_name_is_shown_as_lost(machine):
     """What is not there any more is what a person looks for."""
     machine.sync, machine.model, machine.step, machine.crashed = "indimail", "unordered", 11, True
