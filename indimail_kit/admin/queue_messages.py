@@ -253,8 +253,11 @@ class MessageRepair:
         touched: set[tuple[str, int]] = set()
         for violation in found:
             file = next(file for file in message.files if file.path == violation.path)
-            deed = self._attribute(violation.rule, file, message)
-            if deed is None:
+            is_shared = any(other.rule == "extra-link" and other.path == file.path for other in found)
+            deed = None if is_shared else self._attribute(violation.rule, file, message)
+            if deed is None and violation.rule not in REASONS:
+                repair.refused.append(Refusal(violation, "It has another name that nobody knows: see to that first."))
+            elif deed is None:
                 repair.refused.append(Refusal(violation, REASONS[violation.rule]))
             elif (violation.rule, file.inode) not in touched:  # intd and todo are one file
                 touched.add((violation.rule, file.inode))
