@@ -218,7 +218,7 @@ def test_other_systems_go_on_without_packages(house: House) -> None:
     ended = house.setup("test")
 
     assert ended.returncode == 0
-    assert "not installed: swaks curl git msmtp ucspi-tcp gcc libc6-dev" in ended.stdout
+    assert "not installed: swaks curl git msmtp strace ucspi-tcp gcc libc6-dev" in ended.stdout
     assert "this system has no apt-get" in ended.stdout
 
 
@@ -227,7 +227,7 @@ def test_ci_does_without_nothing(house: House) -> None:
     ended = house.setup("test", CI="true", SBIN="/nonexistent")
 
     assert ended.returncode == 3
-    assert "clamd clamdscan swaks curl git msmtp mariadbd supervise tcprules gcc chromium" in ended.stderr
+    assert "clamd clamdscan swaks curl git msmtp mariadbd supervise tcprules gcc strace chromium" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_missing_programs_come_from_the_distribution(house: House, user: str, pr
     house.setup("test", SBIN="/nonexistent")
     calls = [call for call in house.calls() if call.startswith(("apt-get", "sudo"))]
 
-    wanted = "apt-get " + APT_OPTIONS + " swaks curl git msmtp ucspi-tcp gcc libc6-dev"
+    wanted = "apt-get " + APT_OPTIONS + " swaks curl git msmtp strace ucspi-tcp gcc libc6-dev"
     assert calls.count("apt-get -qq update") == 1
     assert wanted in calls
     assert f"apt-get {APT_OPTIONS} chromium" in calls
