@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -42,3 +44,15 @@ def fast_directory() -> Path | None:
     """Return a directory in memory, where an fsync costs nothing; None to take what pytest gives."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+
+
+@pytest.fixture(scope="session")
+def queue_reader() -> ModuleType:
+    """Return the reader of queues that knows nothing of the kit."""
+    specification = importlib.util.spec_from_file_location("queue_reader", HERE / "queue_reader.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["queue_reader"] = module  # its dataclasses look themselves up
+    specification.loader.exec_module(module)
+    return module
