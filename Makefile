@@ -43,7 +43,7 @@ lint: ## Check style, types, import directions and spelling; changes nothing
 
 crash: ## Break the queue at every system call, and print what was lost, doubled or left (minutes)
 	@tools/setup test
-	INDIMAIL_KIT_CRASH=full $(BIN)/python -m pytest -m crash -p no:randomly $(if $(TEST_ARGS),$(TEST_ARGS),tests)
+	INDIMAIL_KIT_CRASH=full $(BIN)/python -m pytest -m crash -p no:randomly -o faulthandler_timeout=1200 $(if $(TEST_ARGS),$(TEST_ARGS),tests)
 
 bench: ## Measure, and print ratios against the parts we build on
 	@tools/setup test

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indimail_kit.errors import FormatError
+from indimail_kit.mailqueue.descriptors import as_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,12 @@ def open_regular(path: Path) -> int:
         OSError: It is not there, cannot be opened, or is no regular file.
     """
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    try:
+        is_regular = stat.S_ISREG(os.fstat(fd).st_mode)
+    except BaseException:
+        os.close(fd)
+        raise
+    if not is_regular:
         os.close(fd)
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
     return fd
@@ -101,5 +107,5 @@ def read_whole(path: Path) -> bytes:
     Raises:
         OSError: It is not there, cannot be read, or is no regular file.
     """
-    with os.fdopen(open_regular(path), "rb") as file:
+    with as_file(open_regular(path), "rb") as file:
         return file.read()

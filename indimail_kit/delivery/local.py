@@ -25,6 +25,7 @@ from indimail_kit.delivery.routing import Routing, quote_address
 from indimail_kit.delivery.vfilter import INBOX, PREFILT, FilterRule
 from indimail_kit.delivery.vfilter_match import FilterDecision, decide, read_headers
 from indimail_kit.errors import KitError
+from indimail_kit.mailqueue.descriptors import as_file
 from indimail_kit.mailqueue.values import SAFE, SyncPolicy
 
 NO_MAILBOX: Final = Report("failure", b"Sorry, no mailbox here by that name. (#5.1.1)\n")
@@ -201,7 +202,7 @@ class _Parts:
             fd = open_regular(self.mess_path)
         except OSError as error:
             raise _ReadError from error
-        with os.fdopen(fd, "rb", buffering=0):
+        with as_file(fd, "rb", buffering=0):
             while part := _read_part(fd):
                 yield part
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from indimail_kit.errors import FilterError
+from indimail_kit.mailqueue.descriptors import as_file
 from indimail_kit.mailqueue.values import SAFE, SyncPolicy
 
 DIRECTORIES: Final = ("tmp", "new", "cur")
@@ -113,7 +114,7 @@ def deliver_mail(
     directory_fd = -1
     try:
         tell("open", str(tmp_path))
-        with os.fdopen(fd, "wb") as file:
+        with as_file(fd, "wb") as file:
             for part in parts:
                 file.write(part)
             file.flush()

@@ -19,6 +19,7 @@ from typing import Final
 
 from indimail_kit.errors import QueueError
 from indimail_kit.exitcodes import CONFIG
+from indimail_kit.mailqueue.descriptors import as_file
 from indimail_kit.mailqueue.multi import QUEUE_BASE
 from indimail_kit.mailqueue.received import is_fast_queue
 from indimail_kit.mailqueue.values import QueueSettings
@@ -47,7 +48,7 @@ def read_control(name: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     try:
         # O_NONBLOCK: a FIFO under this name must not hold the mail up.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        with os.fdopen(fd, "rb") as file:
+        with as_file(fd, "rb") as file:
             octets = file.read(_MAX_BYTES + 1)
     except FileNotFoundError:
         return ()

@@ -3,6 +3,7 @@
 Source: IndiMail indimail-mta-x/qmail-queue.c `main()`, `tcpgetremoteip()`; qmail-queue(8).
 
 Rule 1: a descriptor is read only as far as the program reads it: whoever calls may keep the envelope open.
+Rule 2: a descriptor that was opened is closed, whatever fails.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 from indimail_kit.envelope import look_at_envelope
 from indimail_kit.mailqueue.received import UNKNOWN_IP
@@ -40,6 +41,19 @@ def read_envelope(fd: int) -> bytes:
         octets += piece
         offset, is_decided = look_at_envelope(octets, offset)
     return bytes(octets)
+
+
+def as_file(fd: int, mode: str, *, buffering: int = -1) -> BinaryIO:
+    """Make a file of a descriptor, or close it: `os.fdopen` leaves it open when it fails.
+
+    Raises:
+        OSError: The system does not say what the descriptor is.
+    """
+    try:
+        return cast("BinaryIO", os.fdopen(fd, mode, buffering))
+    except BaseException:
+        os.close(fd)
+        raise
 
 
 def drain(fd: int) -> int:

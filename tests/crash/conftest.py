@@ -18,6 +18,9 @@ ROOT = HERE.parents[1]
 collect_ignore_glob = ["[!tc]*.py"]
 """Programs and their parts, which `--doctest-modules` would import where they do not find each other."""
 
+PATIENCE_S = 1200
+"""How long a program may take on a busy machine (unit: s); `make crash` tells pytest's own limit the same."""
+
 RunProgram = Callable[..., str]
 
 
@@ -31,7 +34,7 @@ def run_program() -> RunProgram:
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=PATIENCE_S,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -46,13 +49,24 @@ def fast_directory() -> Path | None:
     return memory if memory.is_dir() and os.access(memory, os.W_OK) else None
 
 
-@pytest.fixture(scope="session")
-def queue_reader() -> ModuleType:
-    """Return the reader of queues that knows nothing of the kit."""
-    specification = importlib.util.spec_from_file_location("queue_reader", HERE / "queue_reader.py")
+def load(name: str) -> ModuleType:
+    """Import a module of this directory that forks nothing."""
+    specification = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    sys.modules["queue_reader"] = module  # its dataclasses look themselves up
+    sys.modules[name] = module  # its dataclasses look themselves up
     specification.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def queue_reader() -> ModuleType:
+    """Return the reader of queues that knows nothing of the kit."""
+    return load("queue_reader")
+
+
+@pytest.fixture(scope="session")
+def kernel() -> ModuleType:
+    """Return the reader of what strace says."""
+    return load("kernel")

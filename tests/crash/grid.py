@@ -1,9 +1,11 @@
 """Every system call of one case × every fault: run as a program, prints what was found as one JSON document.
 
-Usage: grid.py kinds, or grid.py DIRECTORY CASE short|full [WORKERS]. The calls are counted in a run without fault. Then
-each (fault, call) is a child of its own with a house of its own; it reports through a pipe, and what it leaves is
-judged by queue_reader, then delivered by qmail-send without faults and judged again. "short" takes a sample, always the
-same.
+Usage: grid.py DIRECTORY CASE short|full [WORKERS], grid.py kinds, or grid.py once DIRECTORY CASE plain|wrapped.
+
+The calls are counted in a run without fault. Then each (fault, call) is a child of its own with a house of its own; it
+reports through a pipe, and what it leaves is judged by queue_reader, then delivered by qmail-send without faults and
+judged again. "short" takes a sample, always the same. "once" does a case without faults, for strace or for the list of
+calls.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import delivery_cases
 import enqueue_cases
 from delivery_cases import House
 from faults import FOR_GOOD, KILLS, KINDS, SHORT, WRITES, Calls, Fault
+from kernel import BEGIN, END
 
 from indimail_kit.errors import QueueError
 from indimail_kit.logs.writer import LogWriter
@@ -72,19 +75,13 @@ def be_child(name: str, house: House, fault: Fault | None, tell: Callable[..., o
     """Do the case."""
     roots = (str(house.layout.directory), str(house.place))
     calls = Calls(fault, roots=roots, tell=lambda fired: tell(fired=fired), is_told=is_told)
-    enqueue_case, delivery_case = enqueue_cases.CASES.get(name), delivery_cases.CASES.get(name)
-    logs = [LogWriter(house.place / "log") for _ in (delivery_case.passes_s if delivery_case else ())]
-    if enqueue_case:
-        enqueue_case.enter(house.layout)
+    deed = prepare(name, house)
     calls.install()
     before = len(list_directory("/proc/self/fd"))
     calls.is_on = True
     told: dict[str, Any] = {}
     try:
-        if enqueue_case:
-            told["code"] = enqueue_case.act(house.layout)
-        elif delivery_case:
-            delivery_cases.act(house, delivery_case, logs)
+        told["code"] = deed()
     except BaseException as error:
         if not (isinstance(error, QueueError) and error.exit_code == CANNOT_START):
             told["raised"] = f"{type(error).__name__}: {error}"
@@ -92,12 +89,38 @@ def be_child(name: str, house: House, fault: Fault | None, tell: Callable[..., o
     tell(**told, leaked=len(list_directory("/proc/self/fd")) - before, names=calls.names)
 
 
+def prepare(name: str, house: House) -> Callable[[], int | None]:
+    """Do what comes before the faults; return the deed, which returns an exit code if it has one."""
+    if name in enqueue_cases.CASES:
+        enqueue_case = enqueue_cases.CASES[name]
+        enqueue_case.enter(house.layout)
+        return lambda: enqueue_case.act(house.layout)
+    delivery_case = delivery_cases.CASES[name]
+    logs = [LogWriter(house.place / "log") for _ in delivery_case.passes_s]
+    return lambda: delivery_cases.act(house, delivery_case, logs)
+
+
+def build(place: Path, name: str) -> House:
+    """Make a house for a case."""
+    place.mkdir()
+    if name in enqueue_cases.CASES:
+        return enqueue_cases.build(place, enqueue_cases.CASES[name])
+    return delivery_cases.build(place, delivery_cases.CASES[name])
+
+
 def judge(name: str, house: House, kind: str, told: dict[str, Any], ahead: Sequence[str]) -> dict[str, str]:
     """Return what is wrong with a child and with what it left."""
     fired = told.get("fired", "")
     if name in enqueue_cases.CASES:
         code = told.get("code")
-        found = enqueue_cases.judge(enqueue_cases.CASES[name], house, kind=kind, fired=fired, ahead=ahead, code=code)
+        case = enqueue_cases.CASES[name]
+        found = enqueue_cases.judge(
+            case,
+            house,
+            wanted=enqueue_cases.wanted_codes(case, kind, fired, ahead),
+            code=code,
+            is_helpless=enqueue_cases.can_undo_nothing(kind, fired),
+        )
     else:
         found = delivery_cases.judge(delivery_cases.CASES[name], house, kind=kind, fired=fired)
     found |= {key: str(told[key]) for key in ("raised", "hung") if told.get(key)}
@@ -116,11 +139,7 @@ def try_fault(base: Path, name: str, fault: Fault | None, calls: Sequence[str] =
         calls: The calls of an undisturbed run.
     """
     place = base / (f"{fault.kind}-{fault.number}".replace(" ", "-") if fault else "none")
-    place.mkdir()
-    if name in enqueue_cases.CASES:
-        house = enqueue_cases.build(place, enqueue_cases.CASES[name])
-    else:
-        house = delivery_cases.build(place, delivery_cases.CASES[name])
+    house = build(place, name)
     told = run_child(name, house, fault, is_told=fault is None)
     told["found"] = judge(name, house, fault.kind if fault else "", told, calls[fault.number - 1 :] if fault else ())
     shutil.rmtree(place)
@@ -202,10 +221,30 @@ def share_out(base: Path, name: str, faults: Sequence[Fault], calls: Sequence[st
     return {"table": table, "details": sorted(details), "repeats": repeats}
 
 
+def do_once(place: Path, name: str, way: str) -> None:
+    """Do a case in this process, without faults: "wrapped", and print the calls; or "plain", between two marks."""
+    told = os.dup(1)  # some cases need it
+    deed = prepare(name, build(place, name))
+    if way == "plain":
+        os.access(BEGIN, os.F_OK)
+        deed()
+        os.access(END, os.F_OK)
+        return
+    calls = Calls(None, roots=(str(place / "queue1"), str(place)), tell=lambda _fired: None, is_told=True)
+    calls.install()
+    calls.is_on = True
+    deed()
+    calls.is_on = False
+    write(told, json.dumps([" ".join(call) for call in calls.names]).encode())
+
+
 def main() -> None:
     """Do one case, or tell the kinds of faults."""
     if sys.argv[1] == "kinds":
         json.dump(KINDS, sys.stdout)
+        return
+    if sys.argv[1] == "once":
+        do_once(Path(sys.argv[2]), sys.argv[3], sys.argv[4])
         return
     base, name, size = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     workers = int(sys.argv[4]) if len(sys.argv) > 4 else len(os.sched_getaffinity(0))

@@ -54,7 +54,7 @@ NEEDED = {
 
 REPEATING = re.compile(
     r"(killed|disk gone): (link|fsync|close|unlink|open) \w+(/\.Lists)?/(new|tmp)\b"  # in the mailbox, not yet marked
-    r"|(killed|disk gone): ((open|pread|pwrite) local/|write log/)"
+    r"|(killed|disk gone): ((open|pread|pwrite) local/|(fstat|write) log/)"
     # a bounce is queued, and bounce/N still there
     r"|(killed|disk gone): ((link|open|fsync|close) todo/|(open|write|close) lock/trigger|close (intd/|pid/|\.))"
     r"|\w+( \w+)?: unlink bounce/"

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from indimail_kit.envelope import decode_envelope, look_at_envelope
 from indimail_kit.errors import EnvelopeError
-from indimail_kit.mailqueue.descriptors import drain, peer_ip, read_envelope, read_message
+from indimail_kit.mailqueue.descriptors import as_file, drain, peer_ip, read_envelope, read_message
 
 
 @contextmanager
@@ -138,3 +139,14 @@ def test_closed_descriptor_ends_the_search() -> None:
         closed = os.dup(fd)
         os.close(closed)
         assert (peer_ip(closed, one.fileno()), peer_ip(fd)) == (None, None)
+
+
+def test_descriptor_that_cannot_become_a_file_is_closed(tmp_path: Path) -> None:
+    """`os.fdopen` leaves it open: a qmail-send that runs for months would run out of them."""
+    fd = os.open(tmp_path, os.O_RDONLY)
+
+    with pytest.raises(IsADirectoryError):
+        as_file(fd, "rb")
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
