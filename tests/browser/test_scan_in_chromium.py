@@ -25,6 +25,7 @@ CELLS = {
 SIZES = [
     pytest.param({"height": 1500}, id="light"),
     pytest.param({"height": 1500, "is_dark": True}, id="dark"),
+    pytest.param({"width": 900, "height": 1500}, id="900 px"),
     pytest.param({"width": 360, "height": 1500}, id="360 px"),
 ]
 
@@ -206,7 +207,7 @@ def test_a_hostile_name_stays_text(panel, scan):
     )
 
 
-@pytest.mark.parametrize("options", SIZES)
+@pytest.mark.parametrize("options", [*SIZES, pytest.param({"width": 1030, "height": 1500}, id="1030 px")])
 def test_the_panel_can_be_read_everywhere(options, open_view, hard_to_read, picture_folder):
     """Nothing leaves the view's width, and every text has a contrast of at least 4.5 to its ground."""
     opened, view = open_view("scan", **options)
