@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,19 +84,24 @@ def _ask_clamd(client: ClamdClient, files: tuple[Path, ...]) -> list[tuple[Path,
 
 
 def _print(answers: list[tuple[Path, ScanAnswer]]) -> None:
+    from indimail_kit.qhpsi import Verdict
+
     rows = []
     for path, answer in answers:
         name = answer.verdict.name
         what = answer.signature or answer.reason
         rows.append(
             [
-                (f"{SIGNS[name]} {name}", STYLES[name]),
+                (f"{SIGNS[name]} {answer.verdict.words}", STYLES[name]),
                 (str(path), ""),
                 (what, ""),
                 (f"{answer.elapsed_ns / 1e6:.1f} ms", "dim"),
             ]
         )
     print_table([("verdict", "left"), ("file", "left"), ("what", "left"), ("time", "right")], rows)
+    if len(answers) > 1:
+        counts = Counter(answer.verdict for _, answer in answers)
+        note(f"{len(answers):,} files: " + ", ".join(f"{counts[one]:,} {one.words}" for one in Verdict if counts[one]))
     note(f"Scanner: {answers[0][1].scanner}")
 
 

@@ -94,6 +94,15 @@ def test_scan_does_not_believe_a_clamd_without_signatures(files: dict[str, Path]
     assert (result.returncode, [row["verdict"] for row in json.loads(result.stdout)]) == (3, ["ERROR", "ERROR"])
 
 
+def test_scan_of_several_files_ends_with_their_numbers(files: dict[str, Path]) -> None:
+    """Below a long table a person reads how many there were of each; of one file nobody needs that."""
+    several = run("scan", "--scanner", "embedded", files["clean"], files["infected"], files["clean"], files["missing"])
+    one = run("scan", "--scanner", "embedded", files["clean"])
+
+    assert "4 files: 2 CLEAN, 1 INFECTED, 1 ERROR\n" in several.stderr
+    assert "files" not in one.stderr
+
+
 def test_hostile_file_name_is_shown_harmless(tmp_path: Path) -> None:
     """Escape sequences and direction marks in a name do not reach the terminal."""
     path = tmp_path / "\x1b[2J\u202egpj.exe"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from indimail_kit.cli.output import SIGNS
 from indimail_kit.lab.journey import STATION_KEYS, StationState
 from indimail_kit.qhpsi.verdict import Verdict
 from indimail_kit.widgets.html import style_classes
@@ -61,3 +62,8 @@ def test_every_sign_is_drawn():
 def test_every_station_has_a_number():
     """One number for each station."""
     assert len(NUMBERS) == len(STATION_KEYS)
+
+
+def test_a_terminal_has_the_same_marks():
+    """The command line draws a verdict as the widgets do, without loading them."""
+    assert {name: sign.mark for name, sign in VERDICTS.items()} == SIGNS
