@@ -1,9 +1,11 @@
 """Widgets: where a person looks. The last room before you, and the only one that imports Jupyter.
 
 `JourneyView` shows one mail from AUTH to the inbox; `SmtpConsole` lets you type SMTP by hand, `AuthExplorer` shows what
-each byte of a login is, `Eavesdropper` what a listener has of it. Each widget has a plain function beside it that gives
-the same as values: `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what is seen;
-`auth.annotate`, `auth.derivation` and `auth.eavesdrop` for a login.
+each byte of a login is, `Eavesdropper` what a listener has of it; `ScanPanel`, `PolicyExplorer` and `DeliveredView`
+show a scan, what every scan leads to, and what it leaves in the mailbox; `QueueTimeMachine`, `QueueBrowser` and
+`QueueShape` show a queue. Each widget has a plain function beside it that gives the same as values: `Lab.send`,
+`journeys_frame` for the table, `journey_html` and `station_html` for what is seen; `auth.annotate`, `auth.derivation`
+and `auth.eavesdrop` for a login; `policy_table` and `added_fields` for a scan.
 
 Rule 1: HTML is made in `indimail_kit.widgets.html` and nowhere else.
 Rule 2: ipywidgets is imported when a widget is first asked for, so that HTML without a kernel needs no Jupyter.

@@ -63,3 +63,11 @@ def test_another_name_is_an_attribute_error():
     """A misspelt widget says so."""
     with pytest.raises(AttributeError, match="no attribute 'JourneyVeiw'"):
         _ = widgets.JourneyVeiw
+
+
+@pytest.mark.parametrize("view", [name for name in widgets.__all__ if name[0].isupper()])
+def test_readme_and_the_room_tell_of_every_view(view):
+    """A view that exists is in the README's table, and in the first words of the room."""
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+
+    assert (f"| `{view}(" in readme, f"`{view}`" in widgets.__doc__) == (True, True)
