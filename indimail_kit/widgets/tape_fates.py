@@ -66,11 +66,6 @@ class Outcome:
     text: str
     disks: tuple[CrashState, ...]
 
-    @property
-    def sign(self) -> Sign:
-        """Return the sign of the verdict."""
-        return VERDICT_SIGNS[self.verdict]
-
 
 @dataclass(frozen=True, slots=True)
 class Fate:
@@ -87,10 +82,6 @@ class Fate:
     model: CrashModel
     outcomes: tuple[Outcome, ...]
     left_out: int
-
-    def of(self, verdict: CrashVerdict) -> tuple[Outcome, ...]:
-        """Return the outcomes with a verdict."""
-        return tuple(outcome for outcome in self.outcomes if outcome.verdict is verdict)
 
     @property
     def counts(self) -> dict[CrashVerdict, int]:
