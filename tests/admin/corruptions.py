@@ -179,6 +179,34 @@ def name_is_taken(scene: Scene) -> set[int]:
     return {number, inode}
 
 
+def number_of_an_orphan(scene: Scene) -> set[int]:
+    """Let an info without mess have the number that a message should have."""
+    (number,) = scene.pick("info", state="S5")
+    _renew(scene.path("mess", number))
+    inode = scene.path("mess", number).stat().st_ino
+    scene.put(scene.path("info", inode), b"Fsomebody@example.com\0")
+    return {number, inode}
+
+
+def number_of_a_refused_one(scene: Scene) -> set[int]:
+    """Let a message that cannot be repaired have the number that another one should have."""
+    refused, number = scene.pick("info", state="S5", count=2)
+    free = max(scene.numbers) + 1000
+    for old, new in ((number, free), (refused, number)):
+        for path in scene.own(old):
+            path.rename(scene.path(path.relative_to(scene.queue).parts[0], new))
+    scene.path("info", number).unlink()
+    scene.path("info", number).symlink_to("/etc/passwd")
+    return {refused, number, free}
+
+
+def two_info_beyond(scene: Scene) -> set[int]:
+    """Put another info of the same number into a directory of a larger split."""
+    (number,) = scene.pick("info", state="S5")
+    scene.put(scene.queue / "info" / str(scene.layout.split + 4) / str(number), b"Fx@example.com\0")
+    return {number}
+
+
 def astray(*kinds: str, state: str, where: str) -> Spoil:
     """Put files of one message into another directory: "next", "beside", or "beyond"."""
 
@@ -257,12 +285,13 @@ def plus(kind: str, octets: bytes, state: str, mode: int = 0o600) -> Spoil:
     return spoil
 
 
-def unqueued(with_info: bool) -> Spoil:
+def unqueued(with_info: bool, change: Callable[[bytes], bytes] = lambda old: old) -> Spoil:
     """Take todo from a queued message that todo-proc had begun with."""
 
     def spoil(scene: Scene) -> set[int]:
         (number,) = scene.pick("intd", state="S4")
         scene.path("todo", number).unlink()
+        scene.put(scene.path("intd", number), change(scene.path("intd", number).read_bytes()), 0o644)
         kind, octets = ("info", b"Fann@example.com\0") if with_info else ("local", b"Tbob@example.com\0")
         scene.put(scene.path(kind, number), octets)
         return {number}
@@ -413,6 +442,17 @@ CORRUPTIONS: Mapping[str, Corruption] = {
     "renaming was interrupted": _c(half_renamed, "inode-differs"),
     "all but mess was renamed": _c(mess_renamed_alone, "inode-differs", "without-mess"),
     "move into the trash was interrupted": _c(half_thrown_away),
+    "number is taken by an info without mess": _c(number_of_an_orphan, "inode-differs", "without-mess"),
+    "number is taken by a message that is refused": _c(
+        number_of_a_refused_one, "inode-differs", "not-regular", refused=True
+    ),
+    "another info in a directory of a larger split": _c(
+        two_info_beyond, "wrong-split", "unknown-directory", refused=True
+    ),
+    "todo is gone, intd is cut": _c(
+        unqueued(with_info=False, change=lambda old: old[:-1]), "without-info", refused=True
+    ),
+    "todo is gone, intd is empty": _c(unqueued(with_info=False, change=lambda _: b""), "without-info", refused=True),
     "number is taken": _c(name_is_taken, "inode-differs", refused=True),
     "info in the next sub-directory": _c(astray("info", state="S5", where="next"), "wrong-split", "without-info"),
     "mess in the next sub-directory": _c(astray("mess", state="S5", where="next"), "wrong-split", "without-mess"),

@@ -22,10 +22,11 @@ from indimail_kit.admin import (
 )
 from indimail_kit.admin.plan import Plan, step_of
 from indimail_kit.admin.queue_deeds import MoveFiles, MoveThing, SetTime
+from indimail_kit.admin.queue_places import PlaceRepair
 from indimail_kit.admin.queue_words import quoted
 from indimail_kit.errors import QueueError
 from indimail_kit.lab.corpus import DemoQueue, make_queue
-from indimail_kit.mailqueue import QueueLayout, check_queue, detect_layout, list_messages, read_message
+from indimail_kit.mailqueue import QueueLayout, Violation, check_queue, detect_layout, list_messages, read_message
 from indimail_kit.mailqueue.layout import KINDS
 
 RECORDED = Path(__file__).parent.parent / "data" / "indimail"
@@ -204,6 +205,27 @@ def test_text_has_plan_and_refusals(tmp_path: Path) -> None:
     assert plan_queue_repair(layout, now_s=NOW_S).text.endswith("nothing to do, it is so already.")
 
 
+@pytest.mark.parametrize("rule", ["wrong-mode", "not-directory", "unknown-file", "ossified"])
+def test_what_is_gone_by_now_is_refused(made: DemoQueue, rule: str) -> None:
+    """It vanished between check and plan: run the check again."""
+    places = PlaceRepair(made.layout, now_s=NOW_S, owners={})
+    violation = Violation("queue1", "pid/1.2.3", rule, "text")
+    assert [*places.plan([violation]), *places.strangers([violation])] == []
+    assert [(one.violation, one.reason) for one in places.refused] == [
+        (violation, "It is gone by now: run the check again.")
+    ]
+
+
+@pytest.mark.parametrize("path", ["lock/trigger", "info/3"])
+def test_place_that_cannot_be_looked_at_is_refused(made: DemoQueue, path: str) -> None:
+    """Neither made anew nor guessed about."""
+    places = PlaceRepair(made.layout, now_s=NOW_S, owners={})
+    assert places.plan([Violation("queue1", path, "unreadable", "text")]) == []
+    assert [one.reason for one in places.refused] == [
+        "It must be readable first: run this as root or as the owner of the queue."
+    ]
+
+
 # --- one message ----------------------------------------------------------------------------------------------------
 
 
@@ -266,6 +288,21 @@ def test_release_does_not_push_anybody_out(made: DemoQueue) -> None:
     made.layout.path("info", number).touch()
     with pytest.raises(QueueError, match="is in the way"):
         plan_release(made.layout, number)
+
+
+def test_message_that_cannot_be_read_is_not_held(made: DemoQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a message would be left behind."""
+    number = preprocessed(made)
+    real = os.stat
+
+    def refusing(path: object, *args: object, **kwargs: object) -> os.stat_result:
+        if path == made.layout.relative("info", number):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **kwargs)  # type: ignore[call-overload]  # passed on as it came
+
+    monkeypatch.setattr(os, "stat", refusing)
+    with pytest.raises(QueueError, match="cannot be read: Permission denied"):
+        plan_hold(made.layout, number)
 
 
 def test_what_is_no_file_is_not_held(made: DemoQueue) -> None:

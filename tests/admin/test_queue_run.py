@@ -348,7 +348,37 @@ def test_only_a_lock_file_of_the_right_kind_is_taken_away(queue: QueueLayout) ->
     assert do(deed) == "lock/trigger is not what was made"
 
 
-def test_reason_is_given_with_the_access_time_kept(queue: QueueLayout) -> None:
+def test_who_is_not_root_keeps_what_he_makes(queue: QueueLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No chown is tried."""
+    number = put_message(queue)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "chown", lambda *_args, **_more: pytest.fail("not for us"))
+    assert do(deeds(queue, number)["move"]) == ""
+
+
+def test_file_that_is_exchanged_at_the_last_moment_is_not_changed(
+    queue: QueueLayout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the deed the descriptor decides."""
+    number = put_message(queue)
+    deed = deeds(queue, number)["mode"]
+    info = queue.path("info", number)
+    real, calls = os.stat, []
+
+    def exchanging(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        status = real(path, *args, **kwargs)
+        if path == str(number) and not calls:
+            calls.append(path)
+            shutil.copy2(info, info.with_name("copy"))
+            info.with_name("copy").replace(info)
+        return status
+
+    monkeypatch.setattr(os, "stat", exchanging)
+    assert "is another file; the plan saw" in do(deed)
+    assert info.stat().st_mode & 0o777 == 0o600
+
+
+def test_time_is_set_with_the_access_time_kept(queue: QueueLayout) -> None:
     """qmail-clean tells the age by it."""
     number = put_message(queue)
     before = queue.path("info", number).stat().st_atime_ns

@@ -106,6 +106,17 @@ def test_missing_queue_is_3(tmp_path: Path, verb: str) -> None:
     assert (result.exit_code, str(tmp_path) in result.stderr) == (3, True)
 
 
+def test_queue_that_cannot_be_looked_at_is_3(tmp_path: Path, healthy: DemoQueue) -> None:
+    """The others are checked all the same."""
+    (tmp_path / "queue2" / "mess").mkdir(parents=True)
+    result = run("check", "--queue", healthy.layout.directory.parent)
+    assert (result.exit_code, "queue2 is left out" in result.stderr, "Nothing is wrong" in result.stdout) == (
+        3,
+        True,
+        True,
+    )
+
+
 def test_environment_says_which_queue(spoilt: DemoQueue) -> None:
     """QUEUEDIR, as for the programs."""
     assert run("check", QUEUEDIR=str(spoilt.layout.directory)).exit_code == 1
