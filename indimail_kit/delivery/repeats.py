@@ -163,7 +163,8 @@ def _read_log(path: Path) -> Matched:
     """Return what the log tells, up to the first thing that cannot be read."""
     events: list[Event] = []
     with suppress(OSError, KitError):
-        events.extend(read_events(path))
+        if path.is_file():  # a log that is a pipe would be waited for
+            events.extend(read_events(path))
     return match(events)
 
 

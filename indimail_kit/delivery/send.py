@@ -16,7 +16,7 @@ import os
 import selectors
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from indimail_kit.delivery.local import LocalDelivery
 from indimail_kit.delivery.lock import CANNOT_START, QueueLock
 from indimail_kit.delivery.queuerun import QueueRun
 from indimail_kit.delivery.repeats import LookBack, Repeat, look_back
-from indimail_kit.delivery.schedule import LIFETIME_S
+from indimail_kit.delivery.schedule import LIFETIME_S, Channel
 from indimail_kit.delivery.send_controls import MAX_CONCURRENCY, read_send_controls
 from indimail_kit.delivery.settings import CONCURRENCY, SendSettings, defer_remote
 from indimail_kit.errors import QueueError
@@ -71,6 +71,7 @@ class QmailSend:
         lifetime_s: int = LIFETIME_S,
         concurrency_local: int = CONCURRENCY,
         concurrency_remote: int = CONCURRENCY,
+        held: Collection[Channel] = (),
         bounce: BounceSettings | None = None,
         sync: SyncPolicy = SAFE,
         environ: Mapping[str, str] | None = None,
@@ -91,6 +92,7 @@ class QmailSend:
             lifetime_s: control/queuelifetime (unit: s).
             concurrency_local: control/concurrencylocal.
             concurrency_remote: control/concurrencyremote.
+            held: Channels in which nothing is started: control/holdlocal, holdremote.
             bounce: The control files about bounces; from `local.host` by default.
             sync: What must be on the disk before a step counts as done.
             environ: Environment of the qmail-queue for bounces and forwarded messages; empty by default.
@@ -119,6 +121,7 @@ class QmailSend:
             next_pid=next_pid or (lambda: next(pids)),
             lifetime_s=lifetime_s,
             concurrency={"local": concurrency_local, "remote": concurrency_remote},
+            held=frozenset(held),
             has_queue_number=qident,
             sync=sync,
             environ=dict(environ or {}),

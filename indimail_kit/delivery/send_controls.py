@@ -52,18 +52,23 @@ def read_send_controls(directory: Path) -> SendControls:
     names = read_control("locals", environ) or read_control("me", environ)[:1]
     pairs = (line.partition(":") for line in read_control("virtualdomains", environ))
     concurrency: dict[Channel, int] = {
-        channel: min(_number(f"concurrency{channel}", environ, default=CONCURRENCY), MAX_CONCURRENCY)
+        channel: min(read_number(f"concurrency{channel}", environ, default=CONCURRENCY), MAX_CONCURRENCY)
         for channel in CHANNELS
     }
     return SendControls(
         locals=frozenset(name.lower() for name in names),
         virtual_domains={name.lower(): prefix for name, colon, prefix in pairs if colon},
         concurrency=concurrency,
-        held=frozenset(channel for channel in CHANNELS if _number(f"hold{channel}", environ, default=0)),
+        held=frozenset(channel for channel in CHANNELS if read_number(f"hold{channel}", environ, default=0)),
     )
 
 
-def _number(name: str, environ: Mapping[str, str], *, default: int) -> int:
+def read_number(name: str, environ: Mapping[str, str], *, default: int) -> int:
+    """Return the number in a control file, or the default where it is not there or empty.
+
+    Raises:
+        QueueError: Exit code 55: the file cannot be read, or its first line is no number.
+    """
     line = next(iter(read_control(name, environ)), "")
     if not line:
         return default
