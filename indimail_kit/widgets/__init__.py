@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.policy_frame import policies_frame as policies_frame
     from indimail_kit.widgets.queue_browser import QueueBrowser as QueueBrowser
     from indimail_kit.widgets.queue_shape import QueueShape as QueueShape
+    from indimail_kit.widgets.queue_static import queue_message_html as queue_message_html
+    from indimail_kit.widgets.queue_static import queue_shape_html as queue_shape_html
     from indimail_kit.widgets.scan_markup import scan_html as scan_html
     from indimail_kit.widgets.scan_panel import ScanPanel as ScanPanel
     from indimail_kit.widgets.smtp_console import SmtpConsole as SmtpConsole
@@ -60,6 +62,8 @@ _HOMES: Final = {
     "policies_frame": "policy_frame",
     "policy_cell": "policy",
     "policy_table": "policy",
+    "queue_message_html": "queue_static",
+    "queue_shape_html": "queue_static",
     "scan_html": "scan_markup",
     "station_html": "markup",
     "tape_html": "tape_markup",
@@ -86,6 +90,8 @@ __all__ = [
     "policies_frame",
     "policy_cell",
     "policy_table",
+    "queue_message_html",
+    "queue_shape_html",
     "scan_html",
     "station_html",
     "tape_html",

@@ -9,7 +9,7 @@ const COLUMNS = [
   "ik-queue-c-done", "ik-queue-c-channel", "ik-queue-c-moment", "ik-queue-c-badges",
 ];
 const TYPING_MS = 300;
-const SET = ["options", "queue", "state", "age", "text", "only_anomalies", "order", "view", "counts", "chosen", "is_filtered"];
+const SET = ["options", "queue", "state", "age", "text", "only_anomalies", "order", "view", "counts", "chosen", "is_filtered", "command"];
 
 function makeSelect(parent, caption, name, model) {
   const label = make("label", "ik-toggle-line ik-queue-filter", parent);
@@ -73,6 +73,7 @@ function render({ model, el }) {
   const where = make("span", "ik-numbers", pager);
   const on = makeButton(pager, "next ›", "ik-toggle");
   make("span", "ik-hint", pager, "arrows move, Enter opens, → a row's badges, PgUp and PgDn turn the page, Esc closes");
+  const drawCommand = makeCommand(view, model);
   back.addEventListener("click", () => turn(-1));
   on.addEventListener("click", () => turn(1));
 
@@ -94,6 +95,7 @@ function render({ model, el }) {
 
   function settle() {
     place.textContent = model.get("place");
+    drawCommand();
     for (const [name, button] of tabs) {
       button.textContent = name + " " + (model.get("counts")[name] ?? "");
       button.setAttribute("aria-pressed", String(model.get("view") === name));

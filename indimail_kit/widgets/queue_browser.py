@@ -18,6 +18,7 @@ from indimail_kit.visible import visible
 from indimail_kit.widgets import queue_markup
 from indimail_kit.widgets.auth_markup import heading_html, standalone
 from indimail_kit.widgets.html import EMPTY, tag
+from indimail_kit.widgets.markup import command_html
 from indimail_kit.widgets.queue_grid import QueueGrid, QueueMail, options_of
 from indimail_kit.widgets.queue_message import OpenedMessage, is_same_mail, mail_header, open_message
 from indimail_kit.widgets.queue_pages import VIEWS, Page, page_holding, page_html, page_of
@@ -137,6 +138,7 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
             part.add_class("ik-html")
         self.grid.place = visible(f"{self.queues.place} · {count_text(len(self._names), 'queue')}")
         self.grid.options = options_of(self._names)
+        self.grid.command = visible(queue_markup.list_command(self.queues.place))
         for name in _LINKED:
             t.link((self, name), (self.grid, name))
         self.grid.on_msg(self._on_message)
@@ -156,7 +158,8 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         taken = f"picture of {moment_text(self.tables.taken_ns)} UTC"
         head = heading_html(TITLE, f"{self.grid.place} · {taken}")
         said = tag("p", self.grid.sentence, cls="ik-status ik-quiet")
-        return str(standalone(head, said, page_html(self._page), self._loose_html(), message, label=TITLE))
+        shown = (page_html(self._page), command_html(self.grid.command), self._loose_html(), message)
+        return str(standalone(head, said, *shown, label=TITLE))
 
     # -- what is chosen ----------------------------------------------------------------------------------------------
 
@@ -380,4 +383,6 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         elif content.get("clear"):
             self.clear()
         elif content.get("queue") in self._names:
-            self.view, self.queue = "messages", content["queue"]
+            # In this order, so that nobody sees all messages for a moment.
+            self.queue = content["queue"]
+            self.view = "messages"

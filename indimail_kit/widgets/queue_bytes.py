@@ -210,7 +210,8 @@ def bytes_html(kind: str, octets: bytes, *, label: str, note: str = "") -> Html:
         records = records_of(kind, octets)
         drawn = tuple(_shown(records))
         width = len(str(drawn[-1].start))
-        body = tag("ol", *(_record_html(one, offset_width=width) for one in drawn), cls="ik-queue-records")
+        rows = [_record_html(one, offset_width=width) for one in drawn]
+        body = tag("ol", *rows, cls="ik-queue-records", tabindex="0", aria_label=f"records of {label}")
         left = len(records) - len(drawn)
         words = f"{left:,} more records are not shown." if left else ""
     said = f"{note}{words}".strip()

@@ -10,7 +10,7 @@ import traitlets as t
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.queue_pages import VIEWS
 from indimail_kit.widgets.queue_tables import AGES, NO_STATE, ORDERS, STATE_NAMES
-from indimail_kit.widgets.scripts import CLOCK, SWITCHES, script
+from indimail_kit.widgets.scripts import QUEUE_PARTS, SWITCHES, script
 
 _STATE_WORDS: Final = {"": "all states", NO_STATE: "no state"}
 
@@ -66,6 +66,7 @@ class QueueGrid(anywidget.AnyWidget):
         counts: View -> how many rows it has.
         chosen: What was chosen elsewhere, in words; "" for nothing.
         is_filtered: Whether any filter is set.
+        command: What shows the same in a terminal.
         taken: When the picture was taken, in words.
         taken_ms: The same as a number (unit: ms since 1970); 0 without a picture.
         busy: Whether a new picture is being taken.
@@ -73,7 +74,7 @@ class QueueGrid(anywidget.AnyWidget):
         tone: Class of the sentence.
     """
 
-    _esm = script("queue_browser.js", SWITCHES, CLOCK)
+    _esm = script("queue_browser.js", SWITCHES, QUEUE_PARTS)
     _css = style_sheet()
 
     place = t.Unicode("").tag(sync=True)
@@ -91,6 +92,7 @@ class QueueGrid(anywidget.AnyWidget):
     counts = t.Dict().tag(sync=True)
     chosen = t.Unicode("").tag(sync=True)
     is_filtered = t.Bool(default_value=False).tag(sync=True)
+    command = t.Unicode("").tag(sync=True)
     taken = t.Unicode("").tag(sync=True)
     taken_ms = t.Float(0).tag(sync=True)
     busy = t.Bool(default_value=False).tag(sync=True)

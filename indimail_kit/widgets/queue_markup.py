@@ -61,6 +61,16 @@ def show_command(message_number: int, directory: Path) -> str:
     return f"indimail-kit queue show {message_number} --queue {quote(str(directory))}"
 
 
+def list_command(place: Path) -> str:
+    """Return the command that lists the messages of queues in a terminal."""
+    return f"indimail-kit queue list --queue {quote(str(place))}"
+
+
+def shape_command(place: Path, by: str) -> str:
+    """Return the command that shows the shape of queues in a terminal."""
+    return f"indimail-kit queue shape --by {by} --queue {quote(str(place))}"
+
+
 def state_html(name: str, meaning: str) -> Html:
     """Return a state as mark, name and words in its outline."""
     return tag("span", f"{STATE_MARKS[name]} {name} {meaning}".strip(), cls=f"ik-chip {state_class(name)}")
@@ -161,6 +171,10 @@ def message_facts(opened: OpenedMessage) -> list[tuple[str, str]]:
     if files.birth_ns is not None:
         age_s = (opened.seen_ns - files.birth_ns) / 10**9
         facts.append(("since", f"{moment_text(files.birth_ns)} UTC, {age_text(age_s)}"))
+    for kind, channel in (("local", files.local), ("remote", files.remote)):
+        file = files.file(kind)
+        if file is not None and any(not one.is_done for one in channel):
+            facts.append((f"next try, {kind}", f"{moment_text(file.mtime_ns)} UTC, as last written"))
     if (mess := files.file("mess")) is not None:
         facts.append(("size", f"{mess.size_bytes:,} B"))
     if records is not None and records.pid is not None:

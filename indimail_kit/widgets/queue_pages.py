@@ -19,6 +19,7 @@ from indimail_kit.widgets.queue_words import STATE_MARKS, age_text, count_text, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from indimail_kit.mailqueue.violations import Violation
     from indimail_kit.widgets.queue_tables import Chosen, QueueTables
 
 View = Literal["queues", "messages", "recipients"]
@@ -31,7 +32,7 @@ PAGE_ROWS: Final = 25
 """Rows of a page."""
 
 MAX_BADGES: Final = 2
-"""Badges in a row; an opened message has all."""
+"""Badges in a row, one a rule; an opened message has all."""
 
 MAX_CHARACTERS: Final = 52
 """Longest address in a row (unit: characters); longer ones are shortened in the middle, the whole on hover."""
@@ -214,9 +215,15 @@ def _known(value: Any) -> Any:
 
 
 def _badges(tables: QueueTables, queue: str, number: int) -> tuple[tuple[tuple[str, str, str], ...], str]:
-    found = tables.violations_of(queue, number)
-    left = len(found) - MAX_BADGES
-    return tuple((one.rule, one.text, one.why) for one in found[:MAX_BADGES]), f"+{left}" if left > 0 else ""
+    by_rule: dict[str, list[Violation]] = {}
+    for one in tables.violations_of(queue, number):
+        by_rule.setdefault(one.rule, []).append(one)
+    badges = []
+    for rule, found in by_rule.items():
+        again = f", and {len(found) - 1} more like it" if len(found) > 1 else ""
+        badges.append((rule, f"{found[0].text}{again}", found[0].why))
+    left = len(badges) - MAX_BADGES
+    return tuple(badges[:MAX_BADGES]), f"+{left}" if left > 0 else ""
 
 
 def _queue_row(tables: QueueTables, name: str) -> Row:

@@ -31,12 +31,14 @@ function render({ model, el }) {
   grid.setAttribute("role", "grid");
   const left = make("p", "ik-more", view);
   make("p", "ik-hint", view, "The stronger a colour, the more messages, on a logarithmic scale. Arrows move, Enter opens a cell's messages, Esc closes them.");
+  const drawCommand = makeCommand(view, model);
 
   let lines = [];
   let at = [0, 0];
 
   function settle() {
     place.textContent = model.get("place");
+    drawCommand();
     for (const [name, button] of buttons) button.setAttribute("aria-pressed", String(model.get("by") === name));
   }
 
@@ -141,7 +143,7 @@ function render({ model, el }) {
     model.send({ close: true });
   });
   const events = [
-    [["shape"], draw], [["opened"], mark], [["by", "place"], settle], [["sentence", "tone", "busy", "taken_ms"], tell],
+    [["shape"], draw], [["opened"], mark], [["by", "place", "command"], settle], [["sentence", "tone", "busy", "taken_ms"], tell],
   ].flatMap(([names, call]) => names.map((name) => ["change:" + name, call]));
   for (const [name, call] of events) model.on(name, call);
   settle();

@@ -13,7 +13,9 @@ import traitlets as t
 from indimail_kit.visible import visible
 from indimail_kit.widgets.auth_markup import heading_html, standalone
 from indimail_kit.widgets.html import EMPTY, style_sheet, tag
+from indimail_kit.widgets.markup import command_html
 from indimail_kit.widgets.queue_browser import Cell, QueueBrowser
+from indimail_kit.widgets.queue_markup import shape_command
 from indimail_kit.widgets.queue_pages import page_html
 from indimail_kit.widgets.queue_shape_grid import (
     ALL,
@@ -26,7 +28,7 @@ from indimail_kit.widgets.queue_shape_grid import (
 )
 from indimail_kit.widgets.queue_tables import Side
 from indimail_kit.widgets.queue_words import moment_text
-from indimail_kit.widgets.scripts import CLOCK, SWITCHES, script
+from indimail_kit.widgets.scripts import QUEUE_PARTS, SWITCHES, script
 from indimail_kit.widgets.static_view import StaticView
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class ShapeGrid(anywidget.AnyWidget):
         by: Whose domain.
         shape: What is drawn, see `queue_shape_grid.shape_document`.
         opened: Row and column of the opened cell; -1, -1 for none.
+        command: What shows the same in a terminal.
         taken: When the picture was taken, in words.
         taken_ms: The same as a number (unit: ms since 1970).
         busy: Whether a new picture is being taken.
@@ -54,13 +57,14 @@ class ShapeGrid(anywidget.AnyWidget):
         tone: Class of the sentence.
     """
 
-    _esm = script("queue_shape.js", SWITCHES, CLOCK)
+    _esm = script("queue_shape.js", SWITCHES, QUEUE_PARTS)
     _css = style_sheet()
 
     place = t.Unicode("").tag(sync=True)
     by = t.Enum(SIDES, default_value="recipient").tag(sync=True)
     shape = t.Dict().tag(sync=True)
     opened = t.List(t.Int(), default_value=[-1, -1]).tag(sync=True)
+    command = t.Unicode("").tag(sync=True)
     taken = t.Unicode("").tag(sync=True)
     taken_ms = t.Float(0).tag(sync=True)
     busy = t.Bool(default_value=False).tag(sync=True)
@@ -108,7 +112,7 @@ class QueueShape(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unt
         """
         self.browser = QueueBrowser(queues, picture=picture, now_ns=now_ns)
         self.grid = ShapeGrid(place=self.browser.grid.place)
-        self._shape: Shape = shape_of(self.browser.tables, self._side)
+        self._shape: Shape = shape_of(self.browser.tables.qshape(self._side), self._side)
         own = {"by": traits.pop("by")} if "by" in traits else {}
         super().__init__(children=[self.grid, self.browser], **traits)
         self.add_class("ik-journey")
@@ -136,12 +140,18 @@ class QueueShape(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unt
         rows = page_html(self.browser.rows) if self.is_open else EMPTY
         said = tag("p", self.grid.sentence, cls="ik-status ik-quiet") if self.is_open else EMPTY
         more = tag("p", left, cls="ik-more") if left else EMPTY
-        return str(standalone(head, shape_html(self._shape), more, said, rows, label=TITLE))
+        return str(
+            standalone(head, shape_html(self._shape), more, command_html(self._command), said, rows, label=TITLE)
+        )
 
     @property
     def shape(self) -> Shape:
         """Return what is shown as a value."""
         return self._shape
+
+    @property
+    def _command(self) -> str:
+        return shape_command(self.browser.queues.place, self.by)
 
     @property
     def _side(self) -> Side:
@@ -185,11 +195,11 @@ class QueueShape(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unt
 
     @t.observe("by")
     def _on_by(self, _change: object) -> None:
-        self._shape = shape_of(self.browser.tables, self._side)
+        self._shape = shape_of(self.browser.tables.qshape(self._side), self._side)
         self.close_cell()
 
     def _on_picture(self, _change: object) -> None:
-        self._shape = shape_of(self.browser.tables, self._side)
+        self._shape = shape_of(self.browser.tables.qshape(self._side), self._side)
         self._draw()
 
     def _on_cell(self, change: t.Bunch) -> None:
@@ -209,6 +219,7 @@ class QueueShape(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unt
         is_seen = self.is_open and self.domain in domains
         with self.grid.hold_sync():
             self.grid.shape = shape_document(shape)
+            self.grid.command = self._command
             self.grid.opened = [domains.index(self.domain), self.bucket + 1] if is_seen else [-1, -1]
             self.grid.tone = "ik-quiet"
             opened = f"{shape.words(self.domain, self.bucket)}: below." if self.is_open else shape_sentence(shape)

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.tables.queue_schemas import BUCKET_NAMES, BUCKETS_MIN
 from indimail_kit.visible import visible
 from indimail_kit.widgets.html import Html, tag
-from indimail_kit.widgets.queue_tables import Filters, QueueTables, Side
+from indimail_kit.widgets.queue_tables import Filters, Side
 from indimail_kit.widgets.queue_words import age_text, count_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_DOMAINS: Final = 20
 """Most domains that have a row; the others are one row more."""
@@ -108,9 +111,8 @@ class Shape:
         return Filters(domain=domain, side=self.side, min_age_s=low, max_age_s=high, is_counted=True)
 
 
-def shape_of(tables: QueueTables, side: Side) -> Shape:
-    """Return the shape of a picture, the most frequent domains first."""
-    frame = tables.qshape(side)
+def shape_of(frame: pd.DataFrame, side: Side) -> Shape:
+    """Return the shape of a picture, the most frequent domains first; `frame` is the answer of `tables.qshape`."""
     counts = frame[list(BUCKET_NAMES)].to_numpy(dtype="int64")
     first = zip(frame["domain"][:MAX_DOMAINS], counts[:MAX_DOMAINS].tolist(), strict=True)
     rows = [ShapeRow(domain, tuple(row)) for domain, row in first]

@@ -11,8 +11,8 @@ COMMON = "common.js"
 SWITCHES = "switches.js"
 """Switches that show the variables they set; asked for by name."""
 
-CLOCK = "queue_clock.js"
-"""How old a picture of the queue is; asked for by name."""
+QUEUE_PARTS = "queue_parts.js"
+"""How old a picture of the queue is, and the command that shows the same; asked for by name."""
 
 
 def script(name: str, *parts: str) -> str:

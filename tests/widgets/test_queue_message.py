@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import tarfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from indimail_kit.cli import main
 from indimail_kit.envelope import QueueRecords, Recipient
 from indimail_kit.lab.corpus import make_queue
 from indimail_kit.lab.corpus_faults import FAULTS
-from indimail_kit.mailqueue import QueueLayout, QueueState, read_message
+from indimail_kit.mailqueue import QueueLayout, QueueState, list_messages, read_message
 from indimail_kit.mailqueue.layout import KINDS
 from indimail_kit.mailqueue.violations import RULES, Violation
+from indimail_kit.widgets import queue_message_html
+from indimail_kit.widgets.queue_bytes import RECORD_KINDS, octets_html, records_of
 from indimail_kit.widgets.queue_markup import (
     MAX_ADDRESSES,
     MAX_VIOLATIONS,
@@ -39,6 +42,8 @@ from indimail_kit.widgets.queue_words import (
     moment_text,
     size_text,
 )
+
+RECORDED = Path(__file__).parent.parent / "data" / "indimail" / "queue"
 
 NOW_S = int(time.time())
 """Access times are those of the disk, so the demo's moment has to be the real one."""
@@ -164,6 +169,8 @@ def test_facts_are_those_of_the_records(demo):
         "ann@local.test (done), b@\udcff",
         "4305, 7",
     )
+    assert facts["next try, remote"] == f"{moment_text(files.file('remote').mtime_ns)} UTC, as last written"
+    assert "next try, local" not in facts
     birth = demo.layout.path("info", files.message_number).stat().st_mtime
     assert facts["since"].endswith(f" UTC, {age_text(NOW_S - birth)}")
 
@@ -205,6 +212,30 @@ def test_hostile_text_stays_text(demo, hostile_strings, strangers):
         shown.append(str(violations_html(wrong)))
 
     assert [found for at in range(0, len(shown), 50) if (found := strangers("".join(shown[at : at + 50])))] == []
+
+
+# --- queues of the real machine ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tree", sorted(path.stem for path in RECORDED.glob("*.tar")))
+def test_every_octet_of_a_real_record_is_shown(tree, tmp_path, parse, strangers):
+    """Each record of each message of the recorded queues stands on the page, octet by octet, with its field."""
+    with tarfile.open(RECORDED / f"{tree}.tar") as archive:
+        archive.extractall(tmp_path, filter="fully_trusted")  # noqa: S202 (our own recordings)
+    layout = QueueLayout(next(tmp_path.iterdir()))
+    missing = []
+    for number in list_messages(layout):
+        shown = str(queue_message_html(layout, number, now_ns=NOW_NS))
+        text = parse(shown).text
+        assert strangers(shown) == []
+        for kind in RECORD_KINDS:
+            file = read_message(layout, number).file(kind)
+            records = records_of(kind, file.content) if file is not None else ()
+            missing += [
+                one for one in records if one.letter == "?" or parse(str(octets_html(one.octets[1:]))).text not in text
+            ]
+
+    assert missing == []
 
 
 # --- is it still the same mail? ---------------------------------------------------------------------------------------

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import shutil
 import time
 
 import pandas as pd
 import pytest
 import traitlets as t
+from click.testing import CliRunner
 
 from indimail_kit import tables
+from indimail_kit.cli import main
 from indimail_kit.lab.corpus import make_queue
 from indimail_kit.mailqueue import open_queues
 from indimail_kit.tables.queue_schemas import BUCKET_NAMES, BUCKETS_MIN
-from indimail_kit.widgets import QueueShape
+from indimail_kit.widgets import QueueShape, queue_shape_html
 from indimail_kit.widgets.queue_shape_grid import (
     ALL,
     LEVELS,
@@ -216,14 +219,7 @@ def test_domains_without_a_row_are_counted(parse):
     for name in BUCKET_NAMES:
         frame[name] = 2 if name == "5" else 0
 
-    class Tables:
-        """What `shape_of` asks of the tables of a picture."""
-
-        @staticmethod
-        def qshape(_side):
-            return frame
-
-    shape = shape_of(Tables(), "recipient")  # type: ignore[arg-type]
+    shape = shape_of(frame, "recipient")
 
     assert (len(shape.rows), shape.domains) == (1 + MAX_DOMAINS, 30)
     assert left_text(shape) == "10 more domains with 20 recipients in all."
@@ -266,6 +262,25 @@ def test_static_html_and_words_need_no_kernel(view, strangers, parse):
     assert (strangers(opened), view.shape.rows[1].name in closed) == ([], True)
     assert "to do" in parse(opened).text
     assert repr(view) == f"QueueShape by recipient: {view.browser.queues.place}. {view.grid.sentence}"
+
+
+def test_the_command_shows_the_same_shape(view):
+    """What the button copies prints the same domains in a terminal."""
+    words = shlex.split(view.grid.command)
+    printed = CliRunner().invoke(main, words[1:])
+
+    assert (words[0], printed.exit_code) == ("indimail-kit", 0)
+    assert [row.name for row in view.shape.rows[1:] if row.name not in printed.output] == []
+
+
+@pytest.mark.parametrize("by", ["recipient", "sender"])
+def test_a_shape_needs_no_widget(base, by, strangers, parse):
+    """`queue_shape_html` of a snapshot has the rows of the widget."""
+    picture = open_queues(base).snapshot(now_ns=NOW_S * 10**9)
+    shown = str(queue_shape_html(picture, by=by))
+
+    assert strangers(shown) == []
+    assert all(domain in parse(shown).text for domain in tables.qshape(picture, by=by)["domain"][:MAX_DOMAINS])
 
 
 def test_an_empty_queue_has_a_shape(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 from indimail_kit import tables
 from indimail_kit.lab.corpus import make_queue
 from indimail_kit.mailqueue import open_queues, read_message
+from indimail_kit.mailqueue.violations import Violation
 from indimail_kit.visible import is_hidden
 from indimail_kit.widgets.queue_grid import options_of
 from indimail_kit.widgets.queue_pages import (
@@ -249,6 +250,21 @@ def test_rows_have_their_badges_with_reasons(shown):
     assert "inode-differs" in rules
     assert rules["inode-differs"].startswith("qmail knows a message by the inode number")
     assert all(row.badges for row in page.rows)
+
+
+def test_a_rule_is_one_badge_however_often_it_is_broken(shown):
+    """Four files with a wrong mode are one badge that says so."""
+    first = shown.messages.iloc[0]
+    wrong = [
+        Violation(first["queue"], f"info/{place}", "wrong-mode", f"file {place}", int(first["message_number"]))
+        for place in range(4)
+    ]
+    messages = shown.messages.assign(anomalies=0)
+    messages.loc[0, "anomalies"] = 4
+    joined = join_tables(messages, shown.recipients, wrong, names=shown.names, taken_ns=0, qshape=shown.qshape)
+    (row,) = page_of(joined, joined.choose(Filters(only_anomalies=True)), "messages").rows
+
+    assert [(rule, text) for rule, text, _ in row.badges] == [("wrong-mode", "file 0, and 3 more like it")]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-/* How old a picture of the queue is, and the button that takes a new one; shared by the queue's scripts.
+/* How old a picture of the queue is, the button that takes a new one, the command for a terminal: what the queue's
+ * scripts share.
  *
  * Rule 1: the age is counted here, so that a kernel at work does not stop it.
  */
@@ -29,4 +30,13 @@ function makeBar(parent) {
   const bar = make("div", "ik-bar", parent);
   bar.setAttribute("aria-hidden", "true");
   return bar;
+}
+
+/* Returns the function that draws it. */
+function makeCommand(parent, model) {
+  const line = make("div", "ik-command", parent);
+  make("span", "ik-caption", line, "in a terminal");
+  const code = make("code", "", line);
+  makeButton(line, "copy").title = "Copy the command";
+  return () => { code.textContent = model.get("command"); };
 }
