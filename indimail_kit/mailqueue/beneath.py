@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Final
 
 from indimail_kit.errors import QueueError
@@ -25,17 +26,26 @@ _LOOK: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NOATIME: Final = getattr(os, "O_NOATIME", 0)
 
 
-@contextmanager
-def opened_queue(layout: QueueLayout) -> Iterator[int]:
+def opened_queue(layout: QueueLayout) -> AbstractContextManager[int]:
     """Give a descriptor of the queue directory.
 
     Raises:
         QueueError: Exit code 61: it cannot be opened.
     """
+    return opened_directory(layout.directory, what="queue")
+
+
+@contextmanager
+def opened_directory(directory: Path, *, what: str) -> Iterator[int]:
+    """Give a descriptor of a directory; `what` it is stands in the error.
+
+    Raises:
+        QueueError: Exit code 61: it cannot be opened.
+    """
     try:
-        fd = _open(str(layout.directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, None)
+        fd = _open(str(directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, None)
     except OSError as error:
-        raise QueueError(f"no queue at {layout.directory}: {error.strerror}", exit_code=CHDIR) from error
+        raise QueueError(f"no {what} at {directory}: {error.strerror}", exit_code=CHDIR) from error
     try:
         yield fd
     finally:

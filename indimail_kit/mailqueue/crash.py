@@ -23,7 +23,7 @@ from indimail_kit.mailqueue.crash_images import LIMIT as LIMIT
 from indimail_kit.mailqueue.crash_images import CrashModel as CrashModel
 from indimail_kit.mailqueue.crash_images import possible_images
 from indimail_kit.mailqueue.image import QueueImage
-from indimail_kit.mailqueue.prognosis import BOUNCE, CHANNELS, Arrival, Originals, good_recipients, look_ahead
+from indimail_kit.mailqueue.prognosis import BOUNCE, CHANNELS, Arrival, Originals, good_recipients, look_ahead, shown
 from indimail_kit.mailqueue.states import QueueState
 from indimail_kit.mailqueue.tape import Tape
 
@@ -217,7 +217,7 @@ class Judge:
         if any(path.startswith("pid/") for path in image.files):
             texts.append("A name in pid is left; qmail-clean removes it after 36 hours.")
         if self._elsewhere:
-            names = ", ".join(address.decode("ascii", "backslashreplace") for address in self._elsewhere)
+            names = ", ".join(map(shown, self._elsewhere))
             texts.append(f"Another host has taken the mail for {names}.")
         if not texts:
             texts = ["The mail is in the mailbox."] if arrivals else ["Nothing is left in the queue."]

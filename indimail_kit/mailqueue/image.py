@@ -11,8 +11,6 @@ Rule 2: nothing below lock/ is looked at.
 from __future__ import annotations
 
 import os
-import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Final
 
 from indimail_kit.errors import QueueError
 from indimail_kit.exitcodes import BUG, CHDIR, MESS_FILE, WRITE
+from indimail_kit.mailqueue.beneath import NUMBER, open_below, opened_directory
 from indimail_kit.mailqueue.layout import KINDS, QueueLayout, create_queue
 from indimail_kit.mailqueue.states import QueueState, state_of
 
@@ -28,12 +27,6 @@ MAX_FILES: Final = 1000
 
 MAX_BYTES: Final = 16 << 20
 """Most octets in one image (unit: octets)."""
-
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")
-"""Name of a file that belongs to a message."""
-
-_LOOK: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NOATIME: Final = getattr(os, "O_NOATIME", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +99,10 @@ def take_image(layout: QueueLayout, mailboxes: Mapping[str, Path] | None = None)
         QueueError: Exit code 61: a directory cannot be read. 62: too many files or octets for an image.
     """
     room = _Room()
-    files = _take(layout.directory, "", room)
+    files = _take(layout.directory, "queue", "", room)
     boxes: dict[str, FileImage] = {}
     for address, directory in (mailboxes or {}).items():
-        boxes |= _take(directory, f"{address}/", room)
+        boxes |= _take(directory, "mailbox", f"{address}/", room)
     return QueueImage(files, boxes)
 
 
@@ -121,47 +114,40 @@ class _Room:
     octets: int = MAX_BYTES
 
 
-def _take(directory: Path, prefix: str, room: _Room) -> dict[str, FileImage]:
+def _take(directory: Path, what: str, prefix: str, room: _Room) -> dict[str, FileImage]:
     """Return the regular files below a directory."""
-    taken: dict[str, FileImage] = {}
-    for path in _regular_files(directory, ""):
-        file = _read(directory / path, room)
-        if file is not None:
-            taken[prefix + path] = file
-    return taken
+    with opened_directory(directory, what=what) as top_fd:
+        looks = ((path, _read(path, top_fd, room)) for path in _regular_files("", top_fd))
+        return {prefix + path: file for path, file in looks if file is not None}
 
 
-def _regular_files(directory: Path, below: str) -> Iterator[str]:
+def _regular_files(below: str, top_fd: int) -> Iterator[str]:
     """Yield the regular files below a directory, without lock/ and without following a link."""
     try:
-        with os.scandir(directory / below) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+        fd = open_below(below or ".", top_fd, os.O_DIRECTORY)
     except FileNotFoundError:
-        if below:
-            return
-        raise QueueError(f"no directory {directory}", exit_code=CHDIR) from None
+        return  # gone meanwhile
     except OSError as error:
-        raise QueueError(f"no image of {directory}: {error.strerror}", exit_code=CHDIR) from error
-    for entry in entries:
-        path = f"{below}{entry.name}"
-        if entry.is_dir(follow_symlinks=False):
-            if path != "lock":
-                yield from _regular_files(directory, f"{path}/")
-        elif entry.is_file(follow_symlinks=False):
-            yield path
+        raise QueueError(f"no image of {below}: {error.strerror}", exit_code=CHDIR) from error
+    try:
+        with os.scandir(fd) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+        for entry in entries:
+            path = f"{below}/{entry.name}" if below else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if path != "lock":
+                    yield from _regular_files(path, top_fd)
+            elif entry.is_file(follow_symlinks=False):
+                yield path
+    finally:
+        os.close(fd)
 
 
-def _read(path: Path, room: _Room) -> FileImage | None:
+def _read(path: str, top_fd: int, room: _Room) -> FileImage | None:
     """Read one file; None when it has gone meanwhile."""
     try:
-        try:
-            fd = os.open(path, _LOOK | _NOATIME)
-        except PermissionError:
-            fd = os.open(path, _LOOK)
-        with os.fdopen(fd, "rb") as file:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                return None
+        with os.fdopen(open_below(path, top_fd), "rb") as file:
+            status = os.fstat(file.fileno())
             room.files -= 1
             content = file.read(room.octets + 1)
             room.octets -= len(content)
@@ -221,7 +207,7 @@ def _number_of(path: str) -> int:
     """Return the number of the message that a file belongs to, 0 when it belongs to none."""
     kind, _, rest = path.partition("/")
     name = rest.rpartition("/")[2]
-    return int(name) if kind in KINDS and _NUMBER.fullmatch(name) else 0
+    return int(name) if kind in KINDS and NUMBER.fullmatch(name) and int(name) < 1 << 64 else 0
 
 
 def _write_mess(layout: QueueLayout, file: FileImage, places: dict[int, Path]) -> int:

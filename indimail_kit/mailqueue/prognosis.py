@@ -20,6 +20,7 @@ from indimail_kit.envelope import QueueRecords, Recipient, decode_recipients, de
 from indimail_kit.errors import EnvelopeError
 from indimail_kit.mailqueue.image import QueueImage
 from indimail_kit.mailqueue.tape import Tape
+from indimail_kit.visible import visible
 
 BOUNCE: Final = b"\0bounce"
 """Stands for the sender who is told about a failure, where a recipient is meant; no address holds a NUL."""
@@ -182,12 +183,13 @@ def _mess_remark(octets: bytes, number: int, originals: Originals) -> str:
 
 def _who(arrivals: list[Arrival]) -> str:
     """Say who gets something."""
-    names = [_shown(arrival.recipient) for arrival in arrivals]
+    names = [shown(arrival.recipient) for arrival in arrivals]
     return f"Then {', '.join(names)} will get it." if names else "Nobody is named in it."
 
 
-def _shown(recipient: bytes) -> str:
-    return "the sender (as a bounce)" if recipient == BOUNCE else recipient.decode("ascii", "backslashreplace")
+def shown(recipient: bytes) -> str:
+    """Return a recipient as a sentence has it, hostile characters written out."""
+    return "the sender (as a bounce)" if recipient == BOUNCE else visible(recipient.decode("utf-8", "backslashreplace"))
 
 
 def _records(octets: bytes) -> QueueRecords | None:

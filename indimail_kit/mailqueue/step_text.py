@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from indimail_kit.visible import visible
+
 SENTENCES: Final = {
     ("chdir", "."): "qmail-queue enters the queue directory.",
     ("open", "pid"): "A new file in pid, under a name that nobody else has.",
@@ -84,7 +86,7 @@ def describe_step(call: str, path: str, *, has_changed: bool = True) -> str:
     """
     if call == "unlink" and not has_changed:
         return NOTHING_DONE
-    return SENTENCES.get((call, kind_of(path)), f"{call} {path}")
+    return SENTENCES.get((call, kind_of(path)), visible(f"{call} {path}"))
 
 
 def kind_of(path: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import indimail_kit.mailqueue.image as image_module
 from indimail_kit.errors import QueueError
 from indimail_kit.mailqueue import Queued, QueueLayout, QueueState, create_queue, read_message
 from indimail_kit.mailqueue.image import MAX_FILES, FileImage, QueueImage, take_image, write_image
@@ -95,9 +96,62 @@ def test_large_queue_is_refused(queue: QueueLayout) -> None:
 
 def test_missing_queue_is_named(tmp_path: Path) -> None:
     """Exit code 61, as for every program that cannot enter the queue."""
-    with pytest.raises(QueueError, match="no directory") as caught:
+    with pytest.raises(QueueError, match="no queue at") as caught:
         take_image(QueueLayout(tmp_path / "nowhere"))
     assert caught.value.exit_code == 61
+
+
+def test_missing_mailbox_is_named(queue: QueueLayout, tmp_path: Path) -> None:
+    """It is the mailbox, not the queue, that is not there."""
+    with pytest.raises(QueueError, match="no mailbox at"):
+        take_image(queue, {"bob@local.test": tmp_path / "nobody"})
+
+
+def test_file_that_vanishes_between_list_and_look_is_left_out(
+    queue: QueueLayout, put: Callable[..., Queued], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else removed it: the rest is in the image."""
+    number = put().message_number
+    real = image_module.open_below
+
+    def open_below(path: str, *rest: int) -> int:
+        if path.startswith("intd/") and path.endswith(f"/{number}"):
+            queue.path("intd", number).unlink()
+        return real(path, *rest)
+
+    monkeypatch.setattr(image_module, "open_below", open_below)
+    assert take_image(queue).kinds(queue, number) == {"mess", "todo"}
+
+
+def test_directory_that_cannot_be_read_is_an_error(queue: QueueLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image without it would tell of mail that is gone."""
+    real = image_module.open_below
+
+    def open_below(path: str, *rest: int) -> int:
+        if path == "mess/3":
+            raise OSError(5, "Input/output error")
+        return real(path, *rest)
+
+    monkeypatch.setattr(image_module, "open_below", open_below)
+    with pytest.raises(QueueError, match="no image of mess/3: Input/output error"):
+        take_image(queue)
+
+
+def test_descriptors_are_closed_again(queue: QueueLayout, put: Callable[..., Queued]) -> None:
+    """Also behind an error in the middle."""
+    put()
+    before = len([*Path("/proc/self/fd").iterdir()])
+    take_image(queue)
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_image_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """A name that is a directory already: exit code 53, as for a disk that fails."""
+    layout = create_queue(tmp_path / "queue2", split=7)
+    (layout.directory / "pid" / "1.2.3").mkdir()
+    with pytest.raises(QueueError, match="no image in") as caught:
+        write_image(QueueImage({"pid/1.2.3": FileImage(8, b"", 0o644, 5)}), layout)
+    assert caught.value.exit_code == 53
 
 
 def test_files_that_no_state_knows_have_no_state() -> None:

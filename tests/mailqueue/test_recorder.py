@@ -160,3 +160,9 @@ def test_step_outside_the_tape_is_refused(tape_of: Taping) -> None:
     tape = tape_of()
     with pytest.raises(QueueError, match="a step between 0 and 15, not 16"):
         tape.image(16)
+
+
+def test_tape_in_a_notebook_is_its_repr_in_html(tape_of: Taping) -> None:
+    """Escaped, and without the octets of the mail."""
+    html = tape_of()._repr_html_()
+    assert ("qmail-queue takes a message" in html, "Subject" in html, "<script" in html) == (True, False, False)

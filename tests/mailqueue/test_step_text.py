@@ -29,3 +29,8 @@ def test_unknown_step_is_told_in_its_bare_form() -> None:
 def test_removal_of_nothing_says_so() -> None:
     """todo-proc removes what an earlier try may have left; mostly there is nothing."""
     assert describe_step("unlink", "local/1/1", has_changed=False).startswith("Nothing to remove")
+
+
+def test_hostile_name_cannot_steer_the_terminal() -> None:
+    """A file that somebody put there is shown with its control characters written out."""
+    assert describe_step("rename", "mess/1/\x1b[2J") == "rename mess/1/\\x1b[2J"
