@@ -68,17 +68,8 @@ class PlaceRepair:
     def plan(self, violations: Iterable[Violation]) -> list[QueueDeed]:
         """Return the deeds for violations that are no message's, directories first."""
         deeds: list[QueueDeed] = []
-        order = (
-            "not-directory",
-            "missing-directory",
-            "lock-file",
-            "wrong-owner",
-            "wrong-mode",
-            "ossified",
-            "unreadable",
-        )
-        known = [one for one in violations if not one.message_number and one.rule in order]
-        for violation in sorted(known, key=lambda one: order.index(one.rule)):
+        known = [one for one in violations if not one.message_number and one.rule in _ORDER]
+        for violation in sorted(known, key=lambda one: _ORDER.index(one.rule)):
             if violation.path.startswith("lock/"):
                 deeds += self._lock_file(violation)
             else:

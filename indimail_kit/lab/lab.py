@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from indimail_kit.control.envdir import read_envdir, write_variable
-from indimail_kit.delivery.send import SendEvent
 from indimail_kit.errors import LabError
 from indimail_kit.lab.client import send_mail
 from indimail_kit.lab.follow import Follower
@@ -28,7 +27,7 @@ from indimail_kit.lab.parts import Parts, Settings, start_parts
 from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, USERS, Places
 from indimail_kit.lab.scanner_troubles import Trouble, TroubleKind, in_trouble
 from indimail_kit.lab.scanners import LabScanner, ScannerChoice
-from indimail_kit.lab.session import SessionRecord, SmtpdLimits
+from indimail_kit.lab.session import SmtpdLimits
 from indimail_kit.lab.talk import describe, station_commands
 from indimail_kit.logs.log import Log, read
 from indimail_kit.mailqueue.enqueue import SAFE, SyncPolicy
@@ -106,7 +105,6 @@ class Lab:
         )  # fmt: skip
         self._message_ids = itertools.count(1)
         self._send_lock = threading.Lock()
-        self._bounces: dict[int, SessionRecord] = {}
         self._stack = contextlib.ExitStack()
         self._parts: Parts | None = None
         self._places: Places | None = None
@@ -124,7 +122,7 @@ class Lab:
         if self.is_running:
             raise LabError("the lab runs already")
         with contextlib.ExitStack() as stack:
-            self._parts = start_parts(self._settings, self._scanner, on_send=self._on_send, stack=stack)
+            self._parts = start_parts(self._settings, self._scanner, stack=stack)
             self._places = self._parts.places
             self._stack = stack.pop_all()
         _RUNNING.add(self)
@@ -300,24 +298,6 @@ class Lab:
             self.journeys.append(journey)
             del self.journeys[:-_MAX_JOURNEYS]
             return journey
-
-    def _on_send(self, event: SendEvent) -> None:
-        """Hand an event of qmail-send to the session whose mail, or whose bounce, it is."""
-        parts = self._parts
-        if parts is None:
-            return
-        service = parts.service
-        key = (event.queue, event.message_number)
-        if event.kind == "info_msg" and event.qp in self._bounces:
-            service.in_flight[key] = self._bounces.pop(event.qp)
-        record = service.in_flight.get(key)
-        if record is None:
-            return
-        if event.kind == "bounce":
-            self._bounces[event.qp] = record
-        elif event.kind == "end_msg":
-            service.in_flight.pop(key, None)
-        record.emit(event.unix_ns, "send", event)
 
     def set_variable(self, name: str, value: str | None) -> None:
         """Set or remove a variable of the SMTP service (envdir); the next connection sees it.

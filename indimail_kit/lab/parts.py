@@ -25,6 +25,7 @@ from indimail_kit.delivery.remote import RemoteDelivery
 from indimail_kit.delivery.send import QmailSend, SendEvent
 from indimail_kit.delivery.vfilter import PREFILT
 from indimail_kit.lab.filters import LabFilters
+from indimail_kit.lab.in_flight import InFlight
 from indimail_kit.lab.journey import RawBlock
 from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, FAR_DOMAIN, HOST, SEND, SMTPD, USERS, Places
 from indimail_kit.lab.scanners import LabScanner
@@ -114,9 +115,7 @@ class Parts:
         return name in (SMTPD, SEND)
 
 
-def start_parts(
-    settings: Settings, scanner: LabScanner, *, on_send: Callable[[SendEvent], None], stack: ExitStack
-) -> Parts:
+def start_parts(settings: Settings, scanner: LabScanner, *, stack: ExitStack) -> Parts:
     """Start everything; return when mail is taken. What was started is stopped by the stack.
 
     Raises:
@@ -139,7 +138,8 @@ def start_parts(
     for log in logs:
         stack.callback(log.close)
     second_host = _start_second_host(places, stack) if settings.second_host else None
-    sender, filters = _make_sender(places, layouts, settings, logs[0], on_send)
+    in_flight = InFlight()
+    sender, filters = _make_sender(places, layouts, settings, logs[0], in_flight.hear)
     sender.start()
     stack.callback(sender.stop)
     if second_host is not None:
@@ -152,6 +152,7 @@ def start_parts(
         layouts={layout.name: layout for layout in layouts},
         scanner_for=scanner.scanner_for,
         smtpd_log=logs[1],
+        in_flight=in_flight,
         next_pid=settings.next_pid,
         rng=settings.rng,
         sync=settings.sync,

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from indimail_kit.auth.accounts import UserTable
+    from indimail_kit.lab.in_flight import InFlight
     from indimail_kit.logs.writer import LogWriter
     from indimail_kit.mailqueue.layout import QueueLayout
     from indimail_kit.qhpsi.verdict import Scanner
@@ -70,7 +71,7 @@ class LabService:
         sync: What is made durable before 250.
         challenge_source: Mechanism -> challenge to replay; None, or a result of None, for a fresh one from `secrets`.
         faults: Exceptions that no rule foresees; each is a bug of ours.
-        in_flight: (queue, message number) -> session of a mail that waits in the queue.
+        in_flight: The mails that wait in the queues, each with its session.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class LabService:
         layouts: Mapping[str, QueueLayout],
         scanner_for: Callable[[QhpsiConfig, Mapping[str, str], QueueLayout], Scanner],
         smtpd_log: LogWriter,
+        in_flight: InFlight,
         next_pid: Callable[[], int],
         rng: random.Random,
         sync: SyncPolicy,
@@ -105,7 +107,7 @@ class LabService:
         self.checkpassword = tuple(checkpassword)
         self.challenge_source: Callable[[str], bytes | None] | None = None
         self.faults: list[Exception] = []
-        self.in_flight: dict[tuple[str, int], SessionRecord] = {}
+        self.in_flight = in_flight
         self._directory = directory
         self._accounts = accounts
         self._local_domains = local_domains
@@ -279,7 +281,7 @@ class LabService:
 
         def on_step(step: Step) -> None:
             if step.call == "link" and step.path.startswith("todo/"):
-                self.in_flight[layout.name, step.message_number] = record
+                self.in_flight.add(layout.name, step.message_number, record)
                 if record.listener is not None:
                     record.emit(step.unix_ns, "files", read_message(layout, step.message_number))
             if record.listener is not None:
