@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -82,6 +84,16 @@ class Spoilt:
         return plan_queue_repair(self.layout, now_s=NOW_S, owners=self.owners)
 
 
+@pytest.fixture(scope="module")
+def outcomes(crash_counts: Callable[..., None]) -> Iterator[Counter[str]]:
+    """Return what to count in; it is printed behind pytest's report."""
+    counted: Counter[str] = Counter()
+    yield counted
+    rows = [(what, counted[what]) for what in ("made", "found", "repaired", "refused with a reason", "others touched")]
+    title = f"{len(corruptions.CORRUPTIONS)} kinds of corruption of a queue, each with several seeds"
+    crash_counts(title, [("what", "count"), *rows])
+
+
 @pytest.fixture
 def spoilt(request: pytest.FixtureRequest, tmp_path: Path) -> Spoilt:
     """Return a spoilt queue."""
@@ -98,10 +110,13 @@ def test_there_are_sixty_corruptions() -> None:
     assert len(corruptions.CORRUPTIONS) >= 60
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("spoilt", [*ONCE, *AGAIN], indirect=True, ids=name_of)
-def test_corruption_is_found_and_repaired_or_refused(spoilt: Spoilt) -> None:
+def test_corruption_is_found_and_repaired_or_refused(spoilt: Spoilt, outcomes: Counter[str]) -> None:
     """Found; afterwards the check is silent, or says only what was refused; nobody else is touched."""
     found = spoilt.check()
+    outcomes["made"] += 1
+    outcomes["found"] += bool(found)
     assert found, "nothing was found"
     assert spoilt.corruption.rules <= {one.rule for one in found}
 
@@ -114,10 +129,12 @@ def test_corruption_is_found_and_repaired_or_refused(spoilt: Spoilt) -> None:
     assert left == {(one.violation.rule, one.violation.path) for one in repair.refused}
     assert (left == set()) == spoilt.corruption.is_repaired
     assert all(len(one.reason) > 20 for one in repair.refused)
+    outcomes["refused with a reason" if left else "repaired"] += 1
 
     after = picture(spoilt.layout)
     changed = {path for path, file in spoilt.untouched.items() if after.get(path) != file}
     strange = {path for path in changed if int(path.rpartition("/")[2]) not in spoilt.touched}
+    outcomes["others touched"] += bool(strange)
     assert strange == set()
 
 
