@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -43,6 +43,9 @@ from indimail_kit.mailqueue.layout import QueueLayout
 SAME_BIRTH_S: Final = 10
 """How far the log's "info msg" and the mtime of the info file may lie apart for one message (unit: s): numbers are used
 again."""
+
+_MAX_FOREIGN: Final = 10_000
+"""Messages of which no log tells that are looked at; the others are counted."""
 
 _MAX_MAILS: Final = 10_000
 """Files of a mailbox that are looked at."""
@@ -86,7 +89,7 @@ class LookBack:
 
     Attributes:
         repeats: What comes twice, or may.
-        unknown_count: Recipients who wait and of whose message no log tells.
+        unknown_count: Recipients who wait and of whose message no log tells; behind 10,000 such messages, messages.
     """
 
     repeats: tuple[Repeat, ...] = ()
@@ -95,68 +98,93 @@ class LookBack:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A preprocessed message of which something is left to do."""
+    """A preprocessed message of which something may be left to do."""
 
     number: int
     records: QueueRecords
-    birth_s: int
     files: dict[Channel, ChannelFile]
     has_bounce: bool
 
 
-def look_back(layout: QueueLayout, *, local: LocalDelivery, log_path: Path) -> LookBack:
-    """Find out what the next qmail-send on a queue will do again.
+def look_back(layouts: Sequence[QueueLayout], *, local: LocalDelivery, log_path: Path) -> tuple[LookBack, ...]:
+    """Find out what the next qmail-send will do again; one answer for each queue.
+
+    Of a message that the log knows, and that was only ever deferred, nothing is read but its time.
 
     Args:
-        layout: The queue; nobody works on it.
+        layouts: The queues; nobody works on them.
         local: Who lives here: their mailboxes are witnesses.
         log_path: The log as it was when the last qmail-send ended; one that is not there or damaged tells nothing.
     """
-    waiting = list(_waiting(layout))
-    if not waiting:
-        return LookBack()
-    matched = _read_log(log_path)
-    lives = {message.message_number: message for message in matched.messages if message.queue == layout.name}
-    attempts: dict[tuple[int, int | None], list[LoggedDelivery]] = {}
-    for delivery in matched.deliveries:
-        if delivery.queue == layout.name and delivery.message_number is not None:
-            attempts.setdefault((delivery.message_number, delivery.lifetime), []).append(delivery)
+    numbers = [[number for _directory, number in scan_numbers(layout, "info")] for layout in layouts]
+    matched = _read_log(log_path) if any(numbers) else Matched((), ())
+    return tuple(
+        _look_back(layout, own, _Told(matched, layout.name), local)
+        for layout, own in zip(layouts, numbers, strict=True)
+    )
+
+
+class _Told:
+    """What the log tells of one queue.
+
+    Attributes:
+        lives: Number of a message -> its newest life.
+        attempts: Number and lifetime of a message -> its deliveries, in order.
+    """
+
+    def __init__(self, matched: Matched, queue: str) -> None:
+        self.lives = {message.message_number: message for message in matched.messages if message.queue == queue}
+        self.attempts: dict[tuple[int | None, int | None], list[LoggedDelivery]] = {}
+        for delivery in matched.deliveries:
+            if delivery.queue == queue:
+                self.attempts.setdefault((delivery.message_number, delivery.lifetime), []).append(delivery)
+
+
+def _look_back(layout: QueueLayout, numbers: Iterable[int], told: _Told, local: LocalDelivery) -> LookBack:
     repeats: list[Repeat] = []
-    unknown_count = 0
-    for message in waiting:
-        life = lives.get(message.number)
-        is_known = life is not None and _is_same(life, message.birth_s)
-        logged = attempts.get((message.number, life.lifetime), []) if life is not None and is_known else []
+    unknown_count = foreign_count = 0
+    for number in numbers:
+        life, logged = told.lives.get(number), None
+        if life is not None and _is_same(life, layout.path("info", number)):
+            logged = told.attempts.get((number, life.lifetime), [])
+            if life.bounce_qp is None and all(one.outcome == "deferral" for one in logged):
+                continue
+        else:
+            foreign_count += 1
+            if foreign_count > _MAX_FOREIGN:
+                unknown_count += 1
+                continue
+        message = _read_message(layout, number)
+        if message is None:
+            continue
         for channel, file in message.files.items():
-            for address, is_sure, witness in _suspects(channel, file, logged if is_known else None):
+            for address, is_sure, witness in _suspects(channel, file, logged):
                 path = _mailbox_copy(layout, message, channel, address, local) if not is_sure else ""
                 if path:
                     is_sure, witness = True, f"it lies in {path}"
                 if witness:
                     who = address.decode("utf-8", "surrogateescape")
-                    repeats.append(Repeat(layout.name, message.number, channel, who, is_sure, witness))
+                    repeats.append(Repeat(layout.name, number, channel, who, is_sure, witness))
                 else:
                     unknown_count += 1
-        if message.has_bounce and life is not None and is_known and life.bounce_qp is not None:
+        if message.has_bounce and life is not None and logged is not None and life.bounce_qp is not None:
             witness = f"the log says it was queued as qp {life.bounce_qp}"
-            repeats.append(Repeat(layout.name, message.number, "bounce", "", True, witness))
+            repeats.append(Repeat(layout.name, number, "bounce", "", True, witness))
     return LookBack(tuple(repeats), unknown_count)
 
 
-def _waiting(layout: QueueLayout) -> Iterator[_Waiting]:
-    """Yield the messages in S5 with a recipient that is not marked, or with a bounce; what cannot be read is left."""
-    for _directory, number in scan_numbers(layout, "info"):
-        if os.path.lexists(layout.path("todo", number)):
-            continue  # nothing of it was delivered yet
-        with suppress(OSError, FormatError):
-            records, birth_s = read_info(layout, number)
-            files: dict[Channel, ChannelFile] = {}
-            for channel in CHANNELS:
-                with suppress(FileNotFoundError):
-                    files[channel] = decode_marks(read_whole(layout.path(channel, number)))
-            has_bounce = os.path.lexists(layout.path("bounce", number))
-            if has_bounce or any(not mark.is_done for file in files.values() for mark in file.marks):
-                yield _Waiting(number, records, birth_s, files, has_bounce)
+def _read_message(layout: QueueLayout, number: int) -> _Waiting | None:
+    """Return a message in S5; None for one that is in S4 still, or that cannot be read."""
+    if os.path.lexists(layout.path("todo", number)):
+        return None  # nothing of it was delivered yet
+    with suppress(OSError, FormatError):
+        records, _birth_s = read_info(layout, number)
+        files: dict[Channel, ChannelFile] = {}
+        for channel in CHANNELS:
+            with suppress(FileNotFoundError):
+                files[channel] = decode_marks(read_whole(layout.path(channel, number)))
+        return _Waiting(number, records, files, os.path.lexists(layout.path("bounce", number)))
+    return None
 
 
 def _read_log(path: Path) -> Matched:
@@ -168,10 +196,14 @@ def _read_log(path: Path) -> Matched:
     return match(events)
 
 
-def _is_same(life: Message, birth_s: int) -> bool:
+def _is_same(life: Message, info: Path) -> bool:
     """Say whether the log's newest message of a number is the one in the queue."""
     queued_ns = life.queued_ns
-    return life.is_open and queued_ns is not None and abs(queued_ns // 10**9 - birth_s) <= SAME_BIRTH_S
+    if not life.is_open or queued_ns is None:
+        return False
+    with suppress(OSError):
+        return abs(queued_ns - info.lstat().st_mtime_ns) <= SAME_BIRTH_S * 10**9
+    return False
 
 
 def _suspects(

@@ -235,7 +235,7 @@ class QmailSend:
             name = layout.name
             self.journal.warn(name, str(error).removeprefix(f"{name}: "), is_alert=True)
             raise
-        past = [look_back(layout, local=self._settings.local, log_path=self._log_path) for layout in self.queues]
+        past = look_back(self.queues, local=self._settings.local, log_path=self._log_path)
         if self._has_scheduler:
             self._scheduler_pid = self._settings.next_pid()
         self._runs = tuple(

@@ -19,6 +19,7 @@ from indimail_kit.lab.second_host import SecondHost
 from indimail_kit.logs.engine import read_events
 from indimail_kit.logs.event import UNKNOWN
 from indimail_kit.logs.matchup import match
+from indimail_kit.mailqueue.layout import create_queue
 from indimail_kit.tai64 import to_tai64n
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ def test_other_message_of_the_same_number_is_no_witness(house: House, tmp_path: 
     house.write("info", number, b"Fann@example.com\0")
     house.write("local", number, b"Tbob@example.com\0")
 
-    assert look_back(house.layout, local=house.local(), log_path=path) == LookBack((), 1)
+    assert look_back([house.layout], local=house.local(), log_path=path) == (LookBack((), 1),)
 
 
 def test_same_address_twice_is_counted(house: House, tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_same_address_twice_is_counted(house: House, tmp_path: Path) -> None:
         with (tmp_path / "told").open("wb") as file:
             for line in (*lines, *more):
                 file.write(to_tai64n(house.clock.now_ns) + b" " + line.encode() + b"\n")
-        return look_back(house.layout, local=house.local(), log_path=tmp_path / "told")
+        return look_back([house.layout], local=house.local(), log_path=tmp_path / "told")[0]
 
     assert [repeat.is_sure for repeat in looked().repeats] == [False]
     assert [repeat.is_sure for repeat in looked("delivery 2: success: did_1+0+0/ queue1").repeats] == [True]
@@ -293,12 +294,37 @@ def test_damaged_files_are_left_to_the_loop(house: House, unreadable: Callable[[
     house.write("info", 9, b"Fann@example.com\0")
     house.write("local", 9, b"Tbob@example.com\0Xbroken")
 
-    assert look_back(house.layout, local=house.local(), log_path=house.directory / "none") == LookBack((), 1)
+    assert look_back([house.layout], local=house.local(), log_path=house.directory / "none") == (LookBack((), 1),)
+
+
+def test_deferred_messages_of_the_log_are_not_even_read(
+    house: House, host: SecondHost, again: Callable[[], QmailSend], unreadable: Callable[[Path], None]
+) -> None:
+    """A queue with half a million deferred mails starts fast: nobody opens the file that cannot be read."""
+    host.say("450 later")
+    number = house.put(FAR).message_number
+    again().stop()
+    unreadable(house.layout.path("remote", number))
+
+    assert look_back([house.layout], local=house.local(), log_path=house.log.path) == (LookBack(),)
+
+
+def test_several_queues_are_told_apart(house: House, host: SecondHost, again: Callable[[], QmailSend]) -> None:
+    """The log of one queue is no witness for another one with the same numbers."""
+    host.say("450 later")
+    number = house.put(FAR).message_number
+    again().stop()
+    other = create_queue(house.directory / "queue2", split=3)
+    for kind in ("info", "remote"):
+        other.path(kind, number).write_bytes(house.layout.path(kind, number).read_bytes())
+
+    looks = look_back([house.layout, other], local=house.local(), log_path=house.log.path)
+    assert looks == (LookBack(), LookBack((), 1))
 
 
 def test_empty_queue_needs_no_log(house: House) -> None:
     """The log is not even opened."""
-    assert look_back(house.layout, local=house.local(), log_path=house.directory / "none") == LookBack()
+    assert look_back([house.layout], local=house.local(), log_path=house.directory / "none") == (LookBack(),)
 
 
 def test_hostile_address_stays_one_line(house: House) -> None:
