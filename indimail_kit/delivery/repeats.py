@@ -44,6 +44,9 @@ SAME_BIRTH_S: Final = 10
 """How far the log's "info msg" and the mtime of the info file may lie apart for one message (unit: s): numbers are used
 again."""
 
+MAX_LOG_OCTETS: Final = 16 * 2**20
+"""How much of the log is read, from its end (unit: octets): the longest that multilog can be told to keep in a file."""
+
 _MAX_FOREIGN: Final = 10_000
 """Messages of which no log tells that are looked at; the others are counted."""
 
@@ -188,11 +191,15 @@ def _read_message(layout: QueueLayout, number: int) -> _Waiting | None:
 
 
 def _read_log(path: Path) -> Matched:
-    """Return what the log tells, up to the first thing that cannot be read."""
+    """Return what the end of the log tells."""
     events: list[Event] = []
     with suppress(OSError, KitError):
         if path.is_file():  # a log that is a pipe would be waited for
-            events.extend(read_events(path))
+            with path.open("rb") as file:
+                start = max(0, file.seek(0, os.SEEK_END) - MAX_LOG_OCTETS)
+                file.seek(start)
+                octets = file.read(MAX_LOG_OCTETS)
+            events.extend(read_events(octets.partition(b"\n")[2] if start else octets))
     return match(events)
 
 

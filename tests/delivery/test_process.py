@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -47,10 +49,17 @@ class Running:
         create_maildir(self.mail / "example.com" / "bob" / "Maildir")
         self.log = house.directory / "process-log" / "current"
         places = ["--control", self.control, "--mail", self.mail, "--log", self.log.parent]
-        argv = [sys.executable, "-m", "indimail_kit.delivery", house.layout.directory, *places]
-        self.process = subprocess.Popen([*map(str, argv)], cwd=ROOT, stderr=subprocess.PIPE)
+        program = [sys.executable, "-m", "indimail_kit.delivery", house.layout.directory]
+        self.argv = [str(word) for word in (*program, *places)]
         tail = ["tail", "-n", "+1", "-F", str(self.log)]
         self.tail = subprocess.Popen(tail, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.started: list[subprocess.Popen[Any]] = [self.tail]
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the process."""
+        self.process = subprocess.Popen(self.argv, cwd=ROOT)
+        self.started.append(self.process)
+        return self.process
 
     def put(self, recipient: bytes) -> None:
         """Queue a message; the trigger wakes the process."""
@@ -69,8 +78,8 @@ class Running:
         return line
 
     def end(self) -> None:
-        """End both, if they still run."""
-        for process in (self.process, self.tail):
+        """End what still runs."""
+        for process in self.started:
             process.kill()
             process.communicate()
 
@@ -79,6 +88,7 @@ class Running:
 def running(house: House, host: SecondHost) -> Iterator[Running]:
     """Start a qmail-send."""
     started = Running(house, host)
+    started.start()
     started.wait_for("status: local 0/20 remote 0/20 queue1")
     yield started
     started.end()
@@ -118,6 +128,29 @@ def test_term_waits_for_deliveries_under_way(running: Running, host: SecondHost,
 
     assert running.ended(1).startswith("delivery 1: deferral: ")
     assert running.process.wait(30) == 0
+
+
+@pytest.mark.skipif(shutil.which("supervise") is None, reason="daemontools is not installed")
+def test_real_svc_drives_it_under_real_supervise(house: House, host: SecondHost) -> None:
+    """`svc -a` tries again now, `svc -d` ends it in order; supervise starts it from a run script, as on a real host."""
+    running = Running(house, host)
+    service = house.directory / "qmail-send.25"
+    service.mkdir()
+    run = service / "run"
+    run.write_text(f"#!/bin/sh\ncd {ROOT} && exec {shlex.join(running.argv)}\n")
+    run.chmod(0o755)
+    with subprocess.Popen(["supervise", str(service)]) as supervise:
+        running.wait_for("status: local 0/20 remote 0/20 queue1")
+        host.say("451 4.7.1 greylisted", times=1)
+        running.put(b"far@example.org")
+        assert running.ended(1).startswith("delivery 1: deferral: ")
+        subprocess.run(["svc", "-a", str(service)], check=True)
+        assert running.ended(2).startswith("delivery 2: success: ")
+
+        subprocess.run(["svc", "-dx", str(service)], check=True)
+        assert running.wait_for("exiting").endswith(" queue1 exiting")
+        assert supervise.wait(30) == 0
+    running.end()
 
 
 def test_second_process_on_a_queue_is_refused(running: Running, capsys: pytest.CaptureFixture[str]) -> None:

@@ -309,6 +309,22 @@ def test_deferred_messages_of_the_log_are_not_even_read(
     assert look_back([house.layout], local=house.local(), log_path=house.log.path) == (LookBack(),)
 
 
+def test_only_the_end_of_a_long_log_is_read(
+    house: House, host: SecondHost, again: Callable[[], QmailSend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies before is as unknown as if it had been rotated away; half a line at the cut is no line."""
+    host.say("450 later")
+    house.put(FAR)
+    again().stop()
+    size = house.log.path.stat().st_size
+    looks = []
+    for limit in (size, size // 3):
+        monkeypatch.setattr("indimail_kit.delivery.repeats.MAX_LOG_OCTETS", limit)
+        looks.append(look_back([house.layout], local=house.local(), log_path=house.log.path)[0])
+
+    assert looks == [LookBack(), LookBack((), 1)]
+
+
 def test_several_queues_are_told_apart(house: House, host: SecondHost, again: Callable[[], QmailSend]) -> None:
     """The log of one queue is no witness for another one with the same numbers."""
     host.say("450 later")
