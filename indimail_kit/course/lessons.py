@@ -18,6 +18,9 @@ from indimail_kit.course import (
     lesson_03_repair,
     lesson_03_states,
     lesson_03_time,
+    lesson_04_lines,
+    lesson_04_pairs,
+    lesson_04_report,
 )
 from indimail_kit.course.exercise import Exercise
 
@@ -53,5 +56,14 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     lesson_03_time.WHY,
     lesson_03_crash.CRASH,
     lesson_03_repair.RENAME,
+    lesson_04_lines.LABEL,
+    lesson_04_lines.NEXT_STEP,
+    lesson_04_lines.FORGED,
+    lesson_04_pairs.WHOSE,
+    lesson_04_pairs.DELAY,
+    lesson_04_pairs.REUSE,
+    lesson_04_report.OVERALL,
+    lesson_04_report.REASON,
+    lesson_04_report.GUESSING,
 )
 """Number, grade and all; `Classroom` asks them by number."""
