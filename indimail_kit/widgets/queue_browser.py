@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets as w
@@ -21,7 +21,7 @@ from indimail_kit.widgets.html import EMPTY, tag
 from indimail_kit.widgets.markup import command_html
 from indimail_kit.widgets.queue_grid import QueueGrid, QueueMail, options_of
 from indimail_kit.widgets.queue_message import OpenedMessage, is_same_mail, mail_header, open_message
-from indimail_kit.widgets.queue_pages import VIEWS, Page, page_holding, page_html, page_of
+from indimail_kit.widgets.queue_pages import VIEWS, Page, chosen_sentence, page_holding, page_html, page_of
 from indimail_kit.widgets.queue_tables import AGES, ORDERS, STATE_NAMES, Chosen, Filters, QueueTables, read_tables
 from indimail_kit.widgets.queue_words import count_text, moment_text
 from indimail_kit.widgets.runner import Ended, run, run_here
@@ -29,6 +29,8 @@ from indimail_kit.widgets.static_view import StaticView
 
 if TYPE_CHECKING:
     import os
+
+    import pandas as pd
 
     from indimail_kit.mailqueue.picture import Snapshot
     from indimail_kit.widgets.html import Html
@@ -86,6 +88,7 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         panel: The opened message.
         mail: The header of its mail, on wish.
         loose: What is wrong and belongs to no message.
+        prepare: What a view above wants to have done with a new picture before it is shown, in the same thread.
     """
 
     tables = t.Instance(QueueTables)
@@ -126,15 +129,17 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         self._now_ns = now_ns
         self._starting = threading.Lock()
         self._note = ""
+        self.prepare: Callable[[QueueTables], object] = lambda _tables: None
         self._names = tuple(layout.name for layout in self.queues.layouts)
         tables = read_tables(self.queues.snapshot() if picture is None else picture, self._names)
         self._asked = (Filters(), self.order)
         self._chosen: Chosen = tables.choose(*self._asked)
         self._page: Page = page_of(tables, self._chosen, self.view)
+        legend = w.HTML(str(queue_markup.states_html()))
         own = {name: traits.pop(name) for name in (*_LINKED, "cell") if name in traits}
-        super().__init__(children=[self.grid, self.loose, self.panel, self.mail], tables=tables, **traits)
+        super().__init__(children=[self.grid, self.loose, self.panel, self.mail, legend], tables=tables, **traits)
         self.add_class("ik-journey")
-        for part in (self.panel, self.loose):
+        for part in (self.panel, self.loose, legend):
             part.add_class("ik-html")
         self.grid.place = visible(f"{self.queues.place} · {count_text(len(self._names), 'queue')}")
         self.grid.options = options_of(self._names)
@@ -158,7 +163,8 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         taken = f"picture of {moment_text(self.tables.taken_ns)} UTC"
         head = heading_html(TITLE, f"{self.grid.place} · {taken}")
         said = tag("p", self.grid.sentence, cls="ik-status ik-quiet")
-        shown = (page_html(self._page), command_html(self.grid.command), self._loose_html(), message)
+        page, legend = page_html(self._page), queue_markup.states_html()
+        shown = (page, command_html(self.grid.command), self._loose_html(), message, legend)
         return str(standalone(head, said, *shown, label=TITLE))
 
     # -- what is chosen ----------------------------------------------------------------------------------------------
@@ -175,23 +181,18 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
             min_age_s=low,
             max_age_s=high,
         )
-        if self.cell is None:
-            return own
-        other = self.cell.filters
-        ends = [end for end in (high, other.max_age_s) if end is not None]
-        return replace(
-            own,
-            domain=other.domain,
-            side=other.side,
-            is_counted=other.is_counted,
-            min_age_s=max(low, other.min_age_s),
-            max_age_s=min(ends, default=None),
-        )
+        return own if self.cell is None else own.at(self.cell.filters)
 
     @property
     def rows(self) -> Page:
         """Return the page that is shown."""
         return self._page
+
+    def frame(self) -> pd.DataFrame:
+        """Return what the filters leave: the recipients where they are shown, else the messages; all pages of it."""
+        if self.view == "recipients":
+            return self.tables.recipients.iloc[self._chosen.recipients].reset_index(drop=True)
+        return self.tables.messages.iloc[self._chosen.messages].reset_index(drop=True)
 
     def clear(self) -> None:
         """Drop every filter."""
@@ -245,7 +246,7 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
             self.grid.taken = moment_text(tables.taken_ns)
             self.grid.taken_ms = tables.taken_ns / 10**6
             if not self.grid.busy:
-                self._say(self._sentence())
+                self._say(chosen_sentence(self.tables, self._chosen))
         if self.page != page.number and self.view != "queues":
             self.page = page.number
         self.loose.value = str(self._loose_html())
@@ -255,17 +256,6 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         if self.view != "queues":
             return EMPTY
         return queue_markup.loose_html([one for one in self.tables.loose if self.queue in ("", one.queue)])
-
-    def _sentence(self) -> str:
-        found, count = len(self._chosen.messages), self.tables.count
-        odd = int(self.tables.is_odd[self._chosen.messages].sum())
-        wrong = f"{count_text(odd, 'message')} with anomalies" if odd else "no message with anomalies"
-        stray = len(self.tables.loose)
-        loose = f" {count_text(stray, 'more thing')} wrong in no message: see queues." if stray else ""
-        fit = (
-            f"{count_text(found, 'message')}" if found == count else f"{found:,} of {count_text(count, 'message')} fit"
-        )
-        return f"{fit}; {wrong}.{loose}"
 
     def _say(self, sentence: str, tone: str = "ik-quiet") -> None:
         self.grid.tone, self.grid.sentence = tone, visible(sentence)
@@ -300,6 +290,7 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
     def _look(self, opened: str) -> _Look:
         """Do the slow work, in a thread of its own."""
         tables = read_tables(self.queues.snapshot(), self._names)
+        self.prepare(tables)
         return _Look(tables, self._read(opened, tables) if opened else None)
 
     def _end(self, ended: Ended[_Look]) -> None:
@@ -337,14 +328,17 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         self._note = ""
         if not key:
             self.message = None
+            self._say(chosen_sentence(self.tables, self._chosen))
             return
         run(lambda: lambda _tell: self._read(key, tables), lambda _none: None, self._on_read)
 
     def _on_read(self, ended: Ended[OpenedMessage]) -> None:
         if ended.result is None:
+            self.message = None
             self._say(f"The message cannot be read: {ended.error}", "ik-bad")
         elif ended.result.key == self.opened:
             self.message = ended.result
+            self._say(queue_markup.message_sentence(ended.result))
 
     def _look_again(self, now: OpenedMessage) -> None:
         """Bring the opened message up to date, or say what became of it."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from indimail_kit.mailqueue.layout import KINDS
 from indimail_kit.mailqueue.snapshot import MessageFiles, QueueFile
+from indimail_kit.mailqueue.states import QueueState
 from indimail_kit.visible import visible
 from indimail_kit.widgets.html import EMPTY, Html, join, shortened, tag
 from indimail_kit.widgets.markup import command_html, facts_html
@@ -76,6 +77,17 @@ def state_html(name: str, meaning: str) -> Html:
     return tag("span", f"{STATE_MARKS[name]} {name} {meaning}".strip(), cls=f"ik-chip {state_class(name)}")
 
 
+def states_html() -> Html:
+    """Return the folded legend of states and badges."""
+    states = [(one.name, one.value) for one in QueueState if one is not QueueState.S1]
+    signs = [(state_html(name, ""), f"{meaning}.") for name, meaning in states]
+    signs.append((state_html("", "no state"), "No state of qmail has these files."))
+    badge = tag("span", "⚠ rule", cls="ik-chip ik-queue-badge")
+    signs.append((badge, "Something is wrong with it; a badge opens to why it matters and what happens next."))
+    rows = [tag("li", sign, f" {meaning}") for sign, meaning in signs]
+    return tag("details", tag("summary", "What the signs mean"), tag("ul", *rows, cls="ik-signs"), cls="ik-legend")
+
+
 def state_class(name: str) -> str:
     """Return the class of a state; "" is the one of files that prove none."""
     return f"ik-queue-{name.lower()}" if name else "ik-queue-s0"
@@ -129,7 +141,8 @@ def files_html(opened: OpenedMessage) -> Html:
         path = opened.layout.relative(kind, opened.files.message_number)
         rows.append(_file_row(path, opened.files.file(kind), owners))
     heads = tag("tr", *(tag("th", name, cls=cls, scope="col") for name, cls in FILE_COLUMNS))
-    caption = tag("caption", "Its files; times in UTC, as they stood before this look")
+    seen = f"Its files at {moment_text(opened.seen_ns)} UTC; times in UTC, as they stood before this look"
+    caption = tag("caption", seen)
     return tag("table", caption, tag("thead", heads), tag("tbody", *rows), cls="ik-table ik-queue-files")
 
 

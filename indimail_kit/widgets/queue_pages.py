@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pandas as pd
 
+from indimail_kit.mailqueue.states import QueueState
 from indimail_kit.visible import visible
 from indimail_kit.widgets.html import Html, tag
 from indimail_kit.widgets.queue_markup import state_class
@@ -187,6 +188,17 @@ def page_of(tables: QueueTables, chosen: Chosen, view: View, number: int = 1) ->
     return Page(view, rows, number, pages, len(positions), empty)
 
 
+def chosen_sentence(tables: QueueTables, chosen: Chosen) -> str:
+    """Return what the filters leave in a sentence: how many, how many with anomalies, and what else is wrong."""
+    found, odd = len(chosen.messages), int(tables.is_odd[chosen.messages].sum())
+    there = count_text(tables.count, "message")
+    fit = there if found == tables.count else f"{found:,} of {there} fit"
+    wrong = f"{count_text(odd, 'message')} with anomalies" if odd else "no message with anomalies"
+    stray = len(tables.loose)
+    loose = f" {count_text(stray, 'more thing')} wrong in no message: see queues." if stray else ""
+    return f"{fit}; {wrong}.{loose}"
+
+
 def page_holding(tables: QueueTables, chosen: Chosen, key: str) -> int | None:
     """Return the page of messages on which an opened message stands, None when the filters leave it out."""
     queue, _, number = key.rpartition("/")
@@ -250,13 +262,17 @@ def _message_row(tables: QueueTables, position: int) -> Row:
     cells = (
         Cell(queue),
         Cell(str(number)),
-        Cell(f"{STATE_MARKS[state]} {state or 'no state'}", cls=state_class(state)),
+        Cell(f"{STATE_MARKS[state]} {state or 'no state'}", _meaning(state), cls=state_class(state)),
         Cell("–", "not preprocessed yet") if age_s is None else Cell(age_text(age_s), _moment(birth)),
         Cell("–" if size is None else size_text(int(size))),
         address_cell(_known(row["sender"])),
         Cell(f"{count - done:,} of {count:,}"),
     )
     return Row(key, key, cells, *_badges(tables, queue, number))
+
+
+def _meaning(state: str) -> str:
+    return QueueState[state].value if state else "no state of qmail has these files"
 
 
 def _moment(time: Any) -> str:

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
     from indimail_kit.mailqueue.picture import Snapshot
     from indimail_kit.mailqueue.queues import Queues
+    from indimail_kit.widgets.queue_tables import QueueTables
 
 TITLE: Final = "The shape of the queue"
-SIDES: Final = ("recipient", "sender")
+SIDES: Final[tuple[Side, Side]] = ("recipient", "sender")
 
 
 class ShapeGrid(anywidget.AnyWidget):
@@ -70,6 +71,12 @@ class ShapeGrid(anywidget.AnyWidget):
     busy = t.Bool(default_value=False).tag(sync=True)
     sentence = t.Unicode("").tag(sync=True)
     tone = t.Enum(("ik-quiet", "ik-good", "ik-bad"), default_value="ik-quiet").tag(sync=True)
+
+
+def _count(tables: QueueTables) -> None:
+    """Count both sides while the picture is being made, so that no click waits for it."""
+    for side in SIDES:
+        tables.qshape(side)
 
 
 class QueueShape(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is untyped
@@ -111,6 +118,7 @@ class QueueShape(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unt
             QueueError: There is no queue at this place, or it cannot be read.
         """
         self.browser = QueueBrowser(queues, picture=picture, now_ns=now_ns)
+        self.browser.prepare = _count
         self.grid = ShapeGrid(place=self.browser.grid.place)
         self._shape: Shape = shape_of(self.browser.tables.qshape(self._side), self._side)
         own = {"by": traits.pop("by")} if "by" in traits else {}

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -74,6 +75,18 @@ class Filters:
     domain: str | None = None
     side: Side = "recipient"
     is_counted: bool = False
+
+    def at(self, cell: Filters) -> Filters:
+        """Return these filters, narrowed to the domain and the ages of a cell of qshape."""
+        ends = [end for end in (self.max_age_s, cell.max_age_s) if end is not None]
+        return replace(
+            self,
+            domain=cell.domain,
+            side=cell.side,
+            is_counted=cell.is_counted,
+            min_age_s=max(self.min_age_s, cell.min_age_s),
+            max_age_s=min(ends, default=None),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +254,7 @@ def read_tables(picture: Snapshot, names: Sequence[str]) -> QueueTables:
         picture.anomalies,
         names=names,
         taken_ns=picture.taken_ns,
-        qshape=lambda side: tables.qshape(picture, by=side),
+        qshape=cache(lambda side: tables.qshape(picture, by=side)),
     )
 
 

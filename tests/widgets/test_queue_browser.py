@@ -175,6 +175,38 @@ def test_a_badge_comes_with_its_reason(view):
     assert badge[2].startswith("qmail knows a message by the inode number")
 
 
+@pytest.mark.parametrize("shown", ["messages", "recipients"])
+def test_what_is_chosen_is_a_dataframe(view, shown):
+    """All pages of it, in the order of the rows."""
+    view.view, view.state = shown, "S5"
+    frame = view.frame()
+    first = [f"{queue}/{number}" for queue, number in zip(frame["queue"], frame["message_number"], strict=True)]
+
+    assert (len(frame), first[:PAGE_ROWS]) == (view.rows.total, keys(view))
+
+
+def test_an_opened_message_is_said(view):
+    """The live region tells what was opened, and the count again when it is closed."""
+    before = view.grid.sentence
+    view.opened = keys(view)[0]
+    number = view.opened.partition("/")[2]
+    said = view.grid.sentence
+    view.opened = ""
+
+    assert (said.startswith(f"{number} in queue"), view.grid.sentence) == (True, before)
+
+
+def test_a_message_that_cannot_be_read_is_said(view, base):
+    """Its queue is gone: what happened is said, and nothing old is shown as if it were new."""
+    view.opened = keys(view)[0]
+    view.queue = "queue2"
+    shutil.rmtree(base / "queue2")
+    view.opened = keys(view)[1]
+
+    assert (view.message, view.grid.tone) == (None, "ik-bad")
+    assert "The message cannot be read: no queue at" in view.grid.sentence
+
+
 # --- the queue goes on ------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from indimail_kit.widgets.queue_pages import (
     PAGE_ROWS,
     VIEWS,
     address_cell,
+    chosen_sentence,
     page_holding,
     page_html,
     page_of,
@@ -334,6 +335,26 @@ def test_hostile_addresses_stay_text(shown, hostile_strings, strangers):
             found += [one for one in str(page.as_document()) if is_hidden(one)]
 
     assert found == []
+
+
+def test_a_cell_narrows_the_ages_that_were_chosen():
+    """From an hour on, and in the cell of 40 to 80 minutes: from 60 to 80; the rest of the filters stays."""
+    cell = Filters(domain="a.example", side="sender", min_age_s=2400, max_age_s=4800, is_counted=True)
+    both = Filters(queue="queue1", min_age_s=3600).at(cell)
+
+    assert both == replace(cell, queue="queue1", min_age_s=3600)
+    assert Filters(max_age_s=300).at(Filters()).max_age_s == 300
+
+
+def test_the_choice_is_told_in_a_sentence(shown):
+    """How many, with what is wrong in them and beside them."""
+    odd = int(shown.is_odd.sum())
+    texts = [chosen_sentence(shown, shown.choose(one)) for one in (Filters(), Filters(queue="slowq"))]
+
+    assert texts == [
+        f"{shown.count} messages; {odd} messages with anomalies. 1 more thing wrong in no message: see queues.",
+        f"0 of {shown.count} messages fit; no message with anomalies. 1 more thing wrong in no message: see queues.",
+    ]
 
 
 def test_lists_offer_every_choice():
