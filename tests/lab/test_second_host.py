@@ -181,6 +181,7 @@ def test_stop_ends_silent_sessions(tmp_path: Path, stage: Stage) -> None:
     second.fall_silent(stage=stage)
     with socket.create_connection(second.address, timeout=5) as client:
         client.sendall(b"EHLO c\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<far@example.org>\r\n")
+        assert second.wait_for_silence(5)  # or it would be stopped before it has read a word
         second.stop()
         second.stop()
         client.settimeout(5)
