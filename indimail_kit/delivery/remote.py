@@ -14,8 +14,10 @@ import errno
 import ipaddress
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -82,6 +84,8 @@ class RemoteDelivery:
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     clock: Callable[[], int] = time.time_ns
     spread: int = field(default_factory=lambda: os.getpid() & 31)
+    _connected: set[socket.socket] = field(default_factory=set, init=False, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     def __call__(self, delivery: Delivery) -> Report:
         """Deliver one message to one recipient; never raises for a host or a message that fails.
@@ -108,6 +112,23 @@ class RemoteDelivery:
         mail = Mail(sender=delivery.sender, recipients=(delivery.recipient,), size=size, parts=parts)
         table = TimeoutTable(delivery.queue_directory) if delivery.queue_directory is not None else None
         return self._send(mail, relay, address, table)
+
+    def abort(self) -> None:
+        """Hang up on every host: deliveries under way end as if the connection had died, and are deferred."""
+        with self._lock:
+            for connection in self._connected:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def _talking(self, connection: socket.socket) -> Iterator[None]:
+        with self._lock:
+            self._connected.add(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connected.discard(connection)
 
     def _read_routes(self) -> SmtpRoutes:
         if isinstance(self.routes, SmtpRoutes):
@@ -136,9 +157,10 @@ class RemoteDelivery:
                 if table:
                     table.answered(address)
                 wire = Wire(connection, timeout_s=self.timeout_s)
-                report = converse(
-                    wire, mail, address=address, helo_host=self.helo_host, max_tolerance_s=relay.max_tolerance_s
-                )
+                with self._talking(connection):
+                    report = converse(
+                        wire, mail, address=address, helo_host=self.helo_host, max_tolerance_s=relay.max_tolerance_s
+                    )
                 is_at_fault = report.is_host_at_fault
                 return read_report(report)
         except NextHostError:

@@ -214,7 +214,11 @@ class QmailSend:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if not self.stop():
+            abort = getattr(self._settings.remote, "abort", None)
+            if abort is not None:  # no host keeps a program from ending; what was under way is deferred
+                abort()
+            self.stop()
 
     def __repr__(self) -> str:
         names = ", ".join(layout.name for layout in self.queues)

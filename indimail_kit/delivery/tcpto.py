@@ -96,11 +96,12 @@ def after_timeout(
     Source:
         tcpto.c `tcpto_err()`: a new host takes the first free record, else the one that is oldest.
     """
+    stamp_s = now_s % 2**32  # the file has room for four octets
     record = _find(records, address)
     if record is not None:
         if record.timeouts and now_s < record.last_s + max_tolerance_s:
             return None
-        return replace(record, timeouts=min(record.timeouts + 1, MAX_TIMEOUTS), last_s=now_s)
+        return replace(record, timeouts=min(record.timeouts + 1, MAX_TIMEOUTS), last_s=stamp_s)
     taken = {record.position: record for record in records if record.timeouts}
     free = (position for position in range(count) if position not in taken)
     position = next(free, None)
@@ -109,7 +110,7 @@ def after_timeout(
             return None  # a table without room for one record
         oldest = min(taken.values(), key=lambda old: (old.last_s + old.timeouts * _AGE_BONUS_S, old.position))
         position = oldest.position
-    return TimeoutRecord(position, address, 1, now_s, IPV6 if ":" in address else IPV4)
+    return TimeoutRecord(position, address, 1, stamp_s, IPV6 if ":" in address else IPV4)
 
 
 def after_answer(records: Sequence[TimeoutRecord], address: str) -> TimeoutRecord | None:

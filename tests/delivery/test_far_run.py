@@ -240,3 +240,21 @@ def test_long_mixed_run_leaves_nothing_open_and_nothing_unknown(
         len(house.mails("bob")) + len(house.mails("ann")) + len(house.mails("postmaster")) == ends["local", "success"]
     )
     assert len(host.mails) == ends["remote", "success"]
+
+
+def test_silent_host_cannot_keep_a_program_from_ending(
+    house: House, host: SecondHost, send: Callable[..., QmailSend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of the with block the host is hung up on; the mail is in the queue, and the queue is free."""
+    host.fall_silent(stage="data")
+    house.put(FAR)
+    sender = send()
+    monkeypatch.setattr(sender, "stop", lambda: QmailSend.stop(sender, 0.2))
+    with sender:
+        assert host.wait_for_silence(10)
+    while not QmailSend.stop(sender, 10):
+        pass
+
+    (report,) = reports(house, "deferral")
+    assert report.endswith("Connected_to_127.0.0.1_but_connection_died._(#4.4.2)/")
+    assert [path.partition("/")[0] for path in house.left()] == ["info", "mess", "remote"]

@@ -139,7 +139,8 @@ def test_real_svc_drives_it_under_real_supervise(house: House, host: SecondHost)
     run = service / "run"
     run.write_text(f"#!/bin/sh\ncd {ROOT} && exec {shlex.join(running.argv)}\n")
     run.chmod(0o755)
-    with subprocess.Popen(["supervise", str(service)]) as supervise:
+    supervise = subprocess.Popen(["supervise", str(service)])
+    try:
         running.wait_for("status: local 0/20 remote 0/20 queue1")
         host.say("451 4.7.1 greylisted", times=1)
         running.put(b"far@example.org")
@@ -150,7 +151,10 @@ def test_real_svc_drives_it_under_real_supervise(house: House, host: SecondHost)
         subprocess.run(["svc", "-dx", str(service)], check=True)
         assert running.wait_for("exiting").endswith(" queue1 exiting")
         assert supervise.wait(30) == 0
-    running.end()
+    finally:
+        subprocess.run(["svc", "-kdx", str(service)], stderr=subprocess.DEVNULL)
+        supervise.wait(30)
+        running.end()
 
 
 def test_second_process_on_a_queue_is_refused(running: Running, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import gzip
 import re
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from indimail_kit.delivery.remote import RemoteDelivery, loopback_address, read_
 from indimail_kit.delivery.smtp_client import RemoteReport
 from indimail_kit.delivery.smtproutes import Relay, SmtpRoutes
 from indimail_kit.lab.second_host import SecondHost, Stage
-from indimail_kit.mailqueue.tcpto import TimeoutRecord, decode
+from indimail_kit.mailqueue.tcpto import IPV6, TimeoutRecord, decode
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import Clock, House
@@ -259,6 +260,33 @@ def test_delivery_without_a_queue_keeps_no_table(send: Callable[..., Report], ho
     send(queue_directory=None)
 
     assert timeouts(house) == ()
+
+
+def test_abort_hangs_up_on_a_silent_host(host: SecondHost, delivery: Callable[..., Delivery]) -> None:
+    """Twenty minutes are not waited for; the mail is deferred, and may have been taken."""
+    host.fall_silent(stage="message")
+    remote = RemoteDelivery(routes=SmtpRoutes({"": Relay(*host.address)}))
+    with ThreadPoolExecutor(1) as beside:
+        under_way = beside.submit(remote, delivery(recipient=b"far@example.org"))
+        assert host.wait_for_silence(10)
+        remote.abort()
+        report = under_way.result(10)
+
+    assert report.outcome == "deferral"
+    assert report.text.endswith(b"Connected to 127.0.0.1 but connection died. Possible duplicate! (#4.4.2)\n")
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_ipv6_loopback_is_a_host_as_well(delivery: Callable[..., Delivery], house: House, clock: Clock) -> None:
+    """The report and the table of timeouts name ::1."""
+    with socket.socket(socket.AF_INET6) as keeper:
+        keeper.bind(("::1", 0))  # the port is ours, and nobody listens
+        port = keeper.getsockname()[1]
+        remote = RemoteDelivery(routes=SmtpRoutes({"": Relay("::1", port)}), clock=clock)
+        report = remote(delivery(recipient=b"far@example.org", queue_directory=house.layout.directory))
+
+    assert report.text.endswith(b"connection for ::1 to ::1 port %d bind IP [::]. (#4.4.1)\n" % port)
+    assert timeouts(house) == (TimeoutRecord(0, "::1", 1, clock.now_s, IPV6),)
 
 
 # -- where mail goes ---------------------------------------------------------------------------------------------

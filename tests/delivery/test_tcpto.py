@@ -75,6 +75,11 @@ def test_count_ends_at_ten() -> None:
     assert after_timeout([TimeoutRecord(0, HOST, 10, 0)], HOST, now_s=NOW_S) == TimeoutRecord(0, HOST, 10, NOW_S)
 
 
+def test_time_behind_the_year_2106_wraps_as_in_the_real_one() -> None:
+    """Four octets hold no more."""
+    assert after_timeout([], HOST, now_s=2**32 + 7) == TimeoutRecord(0, HOST, 1, 7)
+
+
 def test_new_host_takes_the_first_free_record() -> None:
     """Free is a record that was never used, or whose host has answered since."""
     records = [TimeoutRecord(0, HOST, 1, NOW_S), TimeoutRecord(1, "127.0.0.2", 0, NOW_S)]
