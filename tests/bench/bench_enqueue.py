@@ -1,0 +1,121 @@
+"""Messages a second into a queue: in process, against a C program that starts a qmail-queue for each, and the floor.
+
+The yardsticks are C programs of our own (enqueue.c, compiled here). The floor is what two new files per message, each
+written and fsynced, cost in the same run. Rounds alternate between the ways, and medians and ratios are printed, since
+only what was measured side by side in one run can be compared. Run: python tests/bench/bench_enqueue.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from indimail_kit.mailqueue import INDIMAIL, QMAIL, SAFE, QueueLayout, SyncPolicy, create_queue, enqueue
+
+SPLIT = 23
+MESSAGE = b"Subject: t\n\n" + b"x" * (2048 - 12)
+ENVELOPE = b"Fann@example.com\0Tbob@example.com\0\0"
+
+DRIVER, DRIVER_DIRECTORIES = "C: a process per message", "C: a process per message, directories too"
+FLOOR = "floor: two files, two fsyncs"
+QMAIL_WAY, SAFE_WAY, NO_SYNC = "enqueue(), fsync x 2", "enqueue(), directories too", "enqueue(), no fsync"
+WAYS = (DRIVER, DRIVER_DIRECTORIES, FLOOR, QMAIL_WAY, SAFE_WAY, NO_SYNC)
+
+GOALS = ((QMAIL_WAY, DRIVER, 2.0), (SAFE_WAY, DRIVER_DIRECTORIES, 2.0))
+"""Way, yardstick, ratio that it shall have at least."""
+
+FLOOR_GOAL = 0.85
+"""Share of the floor that enqueue() with two fsyncs shall reach where an fsync costs something."""
+
+
+def compile_yardstick(directory: Path) -> Path:
+    """Compile enqueue.c."""
+    program = directory / "enqueue"
+    source = Path(__file__).with_name("enqueue.c")
+    subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-o", str(program), str(source)], check=True)
+    return program
+
+
+def ask(program: Path, *words: str | int | Path) -> float:
+    """Run the C program; return the seconds that it measured."""
+    done = subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1e9
+
+
+def enqueue_all(layout: QueueLayout, count: int, sync: SyncPolicy) -> float:
+    """Queue messages in this process; return the seconds that it took."""
+    start = time.perf_counter()
+    for _ in range(count):
+        enqueue(MESSAGE, ENVELOPE, layout=layout, environ={}, sync=sync)
+    return time.perf_counter() - start
+
+
+def measure(base: Path, program: Path, *, rounds: int, count: int) -> dict[str, float]:
+    """Return way -> messages a second, medians over the rounds; each round has an empty queue."""
+    ways: dict[str, Callable[[QueueLayout], float]] = {
+        DRIVER: lambda layout: ask(program, "driver", layout.directory, 0, count),
+        DRIVER_DIRECTORIES: lambda layout: ask(program, "driver", layout.directory, 1, count),
+        FLOOR: lambda layout: ask(program, "floor", layout.directory, count),
+        QMAIL_WAY: lambda layout: enqueue_all(layout, count, QMAIL),
+        SAFE_WAY: lambda layout: enqueue_all(layout, count, SAFE),
+        NO_SYNC: lambda layout: enqueue_all(layout, count, INDIMAIL),
+    }
+    rates: dict[str, list[float]] = {way: [] for way in WAYS}
+    for number in range(rounds + 1):
+        for way in WAYS:
+            place = base / f"{number}-{WAYS.index(way)}"
+            rates[way].append(count / ways[way](create_queue(place, split=SPLIT)))
+            shutil.rmtree(place)
+    return {way: statistics.median(values[1:]) for way, values in rates.items()}  # the first round warms up
+
+
+def show(name: str, rates: dict[str, float], *, has_floor_goal: bool) -> None:
+    """Print one file system's table."""
+    print(f"\n{name}")
+    for way in WAYS:
+        by_process, by_floor = rates[way] / rates[DRIVER], rates[way] / rates[FLOOR]
+        print(f"  {way:<44}{rates[way]:8.0f}/s   {by_process:6.2f} x C   {by_floor:5.2f} of the floor")
+    for way, yardstick, goal in GOALS:
+        print(f"  {way} against {yardstick}: {_verdict(rates[way] / rates[yardstick], goal)}")
+    if has_floor_goal:
+        print(f"  {QMAIL_WAY} against the floor: {_verdict(rates[QMAIL_WAY] / rates[FLOOR], FLOOR_GOAL)}")
+    print(f"  the directories cost {rates[QMAIL_WAY] / rates[SAFE_WAY]:.2f} x on top of two fsyncs")
+
+
+def _verdict(ratio: float, goal: float) -> str:
+    return f"{ratio:.2f} (goal {goal}: {'reached' if ratio >= goal else 'MISSED'})"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=500, help="messages a round and way")
+    parser.add_argument("--disk", type=Path, default=Path(tempfile.gettempdir()), help="a directory on a disk")
+    parser.add_argument("--memory", type=Path, default=Path("/dev/shm"), help="a directory in memory")
+    arguments = parser.parse_args()
+    if shutil.which("gcc") is None:
+        sys.exit("bench_enqueue needs gcc: the yardsticks are C programs")
+    size, rounds = f"messages of {len(MESSAGE)} octets, {arguments.count} a round", f"{arguments.rounds} rounds"
+    print(f"{size}, {rounds}, ways alternate; medians")
+    for name, directory, has_floor_goal in (("disk", arguments.disk, True), ("memory", arguments.memory, False)):
+        if not directory.is_dir():
+            print(f"\n{name}: no directory {directory}")
+            continue
+        base = Path(tempfile.mkdtemp(prefix="ik-bench-", dir=directory))
+        try:
+            rates = measure(base, compile_yardstick(base), rounds=arguments.rounds, count=arguments.count)
+        finally:
+            shutil.rmtree(base)
+        show(f"{name} ({directory})", rates, has_floor_goal=has_floor_goal)
+
+
+if __name__ == "__main__":
+    main()
