@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -28,9 +30,9 @@ RunProgram = Callable[..., str]
 def run_program() -> RunProgram:
     """Return a function that runs a program of this directory and returns what it prints."""
 
-    def run(name: str, *arguments: str | Path) -> str:
+    def run(name: str, *arguments: str | Path, in_front: Sequence[str] = ()) -> str:
         done = subprocess.run(
-            [sys.executable, str(HERE / name), *map(str, arguments)],
+            [*in_front, sys.executable, str(HERE / name), *map(str, arguments)],
             env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
@@ -43,10 +45,20 @@ def run_program() -> RunProgram:
 
 
 @pytest.fixture(scope="session")
-def fast_directory() -> Path | None:
-    """Return a directory in memory, where an fsync costs nothing; None to take what pytest gives."""
+def fast_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
+    """Return a function that makes a directory in memory, where an fsync costs nothing, if there is such a place."""
     memory = Path("/dev/shm")
-    return memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+    made: list[Path] = []
+
+    def make() -> Path:
+        if memory.is_dir() and os.access(memory, os.W_OK):
+            made.append(Path(tempfile.mkdtemp(prefix="ik-crash-", dir=memory)))
+            return made[-1]
+        return tmp_path_factory.mktemp("crash")
+
+    yield make
+    for directory in made:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def load(name: str) -> ModuleType:

@@ -162,7 +162,7 @@ def act(house: House, case: DeliveryCase, logs: list[LogWriter]) -> None:
             send.stop()
 
 
-def judge(case: DeliveryCase, house: House, *, kind: str, fired: str) -> dict[str, str]:
+def judge(case: DeliveryCase, house: House) -> dict[str, str]:
     """Return what is wrong, and what there is to count, as name -> text."""
     found: dict[str, str] = {}
     reading = queue_reader.read_queue(house.layout.directory, SPLIT)

@@ -34,7 +34,7 @@ from indimail_kit.logs.writer import LogWriter
 LIMIT_S = 20
 """How long a child may take before it counts as hanging (unit: s)."""
 
-SHORT_CASES = 170
+SHORT_CASES = 110
 """Faults of one case in the short form."""
 
 MAX_DETAILS = 20
@@ -122,7 +122,7 @@ def judge(name: str, house: House, kind: str, told: dict[str, Any], ahead: Seque
             is_helpless=enqueue_cases.can_undo_nothing(kind, fired),
         )
     else:
-        found = delivery_cases.judge(delivery_cases.CASES[name], house, kind=kind, fired=fired)
+        found = delivery_cases.judge(delivery_cases.CASES[name], house)
     found |= {key: str(told[key]) for key in ("raised", "hung") if told.get(key)}
     if told.get("leaked"):
         found["descriptors left"] = str(told["leaked"])
