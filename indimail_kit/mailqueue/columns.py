@@ -9,6 +9,7 @@ from array import array
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Self
 
 UNSAID = -(2**63)
@@ -58,15 +59,11 @@ class Columns:
     local_records: bytearray
     remote_records: bytearray
 
-    def __init__(self, packed: tuple[bytes, ...] = ()) -> None:
-        """Make empty columns, or those that were packed."""
+    def __init__(self) -> None:
         for name, typecode in self.ARRAYS:
             setattr(self, name, array(typecode))
         for name in self.OCTETS:
             setattr(self, name, bytearray())
-        for name, octets in zip(self.__slots__, packed, strict=bool(packed)):
-            column = getattr(self, name)
-            (column.extend if name in self.OCTETS else column.frombytes)(octets)
 
     def __len__(self) -> int:
         """Return the number of messages."""
@@ -102,6 +99,16 @@ class Columns:
         """Return the columns as marshal takes them."""
         return tuple(getattr(self, name) for name in self.__slots__)
 
+    @classmethod
+    def unpack(cls, pieces: Iterator[Any]) -> Self:
+        """Return the columns that were packed; as many pieces are taken as there are columns."""
+        columns = cls()
+        for name, _ in cls.ARRAYS:
+            getattr(columns, name).frombytes(next(pieces))
+        for name in cls.OCTETS:
+            getattr(columns, name).extend(next(pieces))
+        return columns
+
 
 class Part:
     """What one sub-directory of a queue shows.
@@ -129,13 +136,17 @@ class Part:
         self.unread += other.unread
 
     def pack(self) -> tuple[Any, ...]:
-        """Return it for a pipe."""
-        return self.columns.pack(), self.odd, self.strays, self.unread
+        """Return it in pieces, for a pipe."""
+        return *self.columns.pack(), self.odd, self.strays, self.unread
 
     @classmethod
-    def unpack(cls, packed: tuple[Any, ...]) -> Self:
+    def unpack(cls, pieces: Iterator[Any]) -> Self:
         """Return the part that was packed."""
         part = cls()
-        columns, part.odd, part.strays, part.unread = packed
-        part.columns = Columns(columns)
+        part.columns = Columns.unpack(pieces)
+        part.odd, part.strays, part.unread = pieces
         return part
+
+
+PIECES = len(Part().pack())
+"""Number of pieces that a part is packed into."""

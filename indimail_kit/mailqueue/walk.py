@@ -88,9 +88,10 @@ class Walk:
             if fd >= 0:
                 os.close(fd)
 
-    def part(self, number: int) -> Part:
-        """Look at one sub-directory of every kind."""
-        part = Part()
+    def part(self, number: int, part: Part | None = None) -> Part:
+        """Look at one sub-directory of every kind, and add what it shows to a part, or to a new one."""
+        part = Part() if part is None else part
+        unread_before = len(part.unread)
         fds = self._fds.copy()
         try:
             for kind in self._split_kinds:
@@ -99,8 +100,8 @@ class Walk:
             for kind in KINDS:
                 listed[kind] = self._listed(kind, number, fds[kind], part, listed.get("mess", {}))
             names = sorted(set().union(*listed.values()), key=int)
-            is_blind = bool(part.unread or self.top.unread)  # what cannot be listed may be there
-            part.odd = list(map(int, names)) if is_blind else self._take(names, listed, fds, part.columns)
+            is_blind = len(part.unread) > unread_before or bool(self.top.unread)  # what cannot be listed may be there
+            part.odd += map(int, names) if is_blind else self._take(names, listed, fds, part.columns)
         finally:
             for kind in self._split_kinds:
                 if fds[kind] >= 0 and fds[kind] != self._fds[kind]:
@@ -270,5 +271,6 @@ def main() -> None:
     whole = Part()
     with Walk(*shape) as walk:
         for number in numbers:
-            whole.extend(walk.part(number))
-    marshal.dump(whole.pack(), sys.stdout.buffer)
+            walk.part(number, whole)
+    for piece in whole.pack():  # one by one: the whole of it need not be there twice
+        marshal.dump(piece, sys.stdout.buffer)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from indimail_kit.mailqueue.check_message import CLOCK_SLACK_S, RETRY_SLACK_S
-from indimail_kit.mailqueue.columns import Part
+from indimail_kit.mailqueue.columns import PIECES, Part
 from indimail_kit.mailqueue.layout import FILE_MODES, KINDS, OWNERS, QueueLayout
 from indimail_kit.mailqueue.walk import Walk
 
@@ -93,7 +93,7 @@ def walk_queue(
         whole, numbers = Part(), list(range(layout.split))
         helpers: list[tuple[list[int], subprocess.Popen[bytes]]] = []
         while numbers:
-            whole.extend(walk.part(numbers.pop(0)))
+            walk.part(numbers.pop(0), whole)
             seen = len(whole.columns) + len(whole.odd)
             if processes > 1 and not helpers and seen * len(numbers) >= HELP_FROM * (layout.split - len(numbers)):
                 numbers, *shares = _shares(numbers, processes)
@@ -101,8 +101,10 @@ def walk_queue(
                 processes = 1
         for share, helper in helpers:
             part = _answer(helper)
-            for one in [part] if part is not None else map(walk.part, share):
-                whole.extend(one)
+            if part is not None:
+                whole.extend(part)
+            for number in share if part is None else ():
+                walk.part(number, whole)
         whole.extend(walk.top)
     return whole
 
@@ -144,7 +146,14 @@ def _stream(stream: IO[bytes] | None) -> IO[bytes]:
 
 def _answer(helper: subprocess.Popen[bytes]) -> Part | None:
     """Return what a helper saw; None if it failed."""
-    octets = _stream(helper.stdout).read()
-    if helper.wait() != 0:
+    stream = _stream(helper.stdout)
+    try:
+        return Part.unpack(_pieces(stream))
+    except (EOFError, StopIteration, TypeError, ValueError):  # it ended before its answer did
         return None
-    return Part.unpack(marshal.loads(octets))  # noqa: S302 (from our own helper)
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[Any]:
+    """Yield the pieces of a part."""
+    for _ in range(PIECES):
+        yield marshal.load(stream)  # noqa: S302 (from our own helper)

@@ -99,36 +99,42 @@ _NEVER: Final = 2**63 - 1
 
 
 def _recipient_columns(one: QueuePicture, now_ns: int) -> dict[str, Any]:
-    """Return name -> values of the recipients of one queue, in the order of the messages."""
+    """Return name -> values of the recipients of one queue, in the order of the messages.
+
+    One column after the other, so that few of them are there twice at any time.
+    """
     import numpy as np
 
-    columns, numbers, births = one.columns, _int64(one.columns.numbers), _int64(one.columns.births)
-    rows, addresses, done, retries, following, channels = [], [], [], [], [], []
-    for channel in ("todo", "local", "remote"):
-        counts = _int32(getattr(columns, f"{channel}_counts"))
-        index = np.repeat(np.arange(len(columns)), counts)
-        is_done, texts = _cut(getattr(columns, f"{channel}_records"))
-        retry = np.full(len(index), UNSAID)
-        if channel != "todo":
-            retry = np.where(is_done, UNSAID, _int64(getattr(columns, f"{channel}_retries"))[index])
-        rows.append(index)
-        addresses += texts
-        done.append(is_done)
-        retries.append(retry)
-        following.append(_following(channel, births[index], retry, now_ns))
-        channels.append(np.full(len(index), channel, dtype=object))
-    order = np.argsort(index := np.concatenate(rows), kind="stable")
+    columns = one.columns
+    counts = [_int32(getattr(columns, f"{channel}_counts")) for channel in CHANNELS]
+    codes = np.repeat(np.arange(len(CHANNELS), dtype="int8"), [int(count.sum()) for count in counts])
+    index = np.concatenate([np.repeat(np.arange(len(columns), dtype="int32"), count) for count in counts])
+    order = np.argsort(index, kind="stable")
+    index, codes = index[order], codes[order]
+    records = [getattr(columns, f"{channel}_records") for channel in CHANNELS]
+    done = np.concatenate([_first_letters(octets) == ord("D") for octets in records])[order]
+    addresses = _objects([text for octets in records for text in _texts(_without_letters(octets))])[order]
+    unsaid = np.full(len(columns), UNSAID)
+    by_channel = np.stack([unsaid, _int64(columns.local_retries), _int64(columns.remote_retries)])
+    retries = np.where(done, UNSAID, by_channel[codes, index])
     domains: dict[str, str] = {}
     return {
         "queue": np.full(len(order), one.layout.name, dtype=object),
-        "message_number": numbers[index[order]],
-        "channel": np.concatenate(channels)[order],
-        "address": _objects(addresses)[order],
-        "domain": _objects([domains.setdefault(name, name) for name in map(domain_of, addresses)])[order],
-        "done": np.concatenate(done)[order],
-        "next_retry": np.concatenate(retries)[order],
-        "following_retry": np.concatenate(following)[order],
+        "message_number": _int64(columns.numbers)[index],
+        "channel": np.array(CHANNELS, dtype=object)[codes],
+        "address": addresses,
+        "domain": _objects([domains.setdefault(name, name) for name in map(domain_of, addresses)]),
+        "done": done,
+        "next_retry": retries,
+        "following_retry": _following(codes, _int64(columns.births)[index], retries, now_ns),
     }
+
+
+CHANNELS: Final = ("todo", "local", "remote")
+"""Channels in the order of a message's recipients."""
+
+_SKIPS: Final = (0, CHANNEL_SKIP["local"], CHANNEL_SKIP["remote"])
+"""Step of the retries in the order of CHANNELS; todo has none."""
 
 
 def domain_of(address: str) -> str:
@@ -142,7 +148,7 @@ def domain_of(address: str) -> str:
     return address[at + 1 :].lower() if at >= 0 else ""
 
 
-def _following(channel: str, births: Array, retries: Array, now_ns: int) -> Array:
+def _following(codes: Array, births: Array, retries: Array, now_ns: int) -> Array:
     """Return when the retry after the next one comes, UNSAID where there is no next one.
 
     Source:
@@ -150,12 +156,12 @@ def _following(channel: str, births: Array, retries: Array, now_ns: int) -> Arra
     """
     import numpy as np
 
-    is_said = (retries != UNSAID) & (births != UNSAID)
-    births_s = np.where(is_said, births, 0) // _S
-    attempts_s = np.maximum(np.where(is_said, retries, 0), now_ns) // _S
-    roots = np.floor(np.sqrt(np.maximum(attempts_s - births_s, 0))).astype("int64")
-    skip = CHANNEL_SKIP.get(channel, 0)  # type: ignore[call-overload]  # todo has none, and no retry
-    return np.where(is_said, (births_s + (roots + skip) ** 2) * _S, UNSAID)
+    is_unsaid = (retries == UNSAID) | (births == UNSAID)
+    births_s = births // _S
+    ages_s = np.maximum(retries, now_ns) // _S - births_s
+    ages_s[is_unsaid] = 0
+    roots = np.sqrt(np.maximum(ages_s, 0)).astype("int64") + np.array(_SKIPS)[codes]
+    return np.where(is_unsaid, UNSAID, (births_s + roots * roots) * _S)
 
 
 def _to_do(columns: Columns, channel: str) -> Array:
@@ -184,16 +190,14 @@ def _starts(octets: Array) -> Array:
     return np.concatenate((np.zeros(min(1, len(ends)), dtype="int64"), ends[:-1] + 1))
 
 
-def _cut(records: bytearray) -> tuple[Array, list[str]]:
-    """Return for each record whether it is done, and its text without the letter."""
+def _without_letters(records: bytearray) -> bytes:
+    """Return the records without their letters, each with its NUL."""
     import numpy as np
 
     octets = np.frombuffer(bytes(records), dtype=np.uint8)
-    starts = _starts(octets)
-    is_done = octets[starts] == ord("D")
     is_text = np.ones(len(octets), dtype=bool)
-    is_text[starts] = False
-    return is_done, _texts(octets[is_text].tobytes())
+    is_text[_starts(octets)] = False
+    return octets[is_text].tobytes()
 
 
 def _texts(octets: bytes | bytearray) -> list[str]:
@@ -246,24 +250,32 @@ def _objects(texts: Iterable[str | None]) -> Array:
 
 
 def _frame(table: Table, parts: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return the parts of queues, one below the other, with the dtypes of a table; index 0 … n-1."""
+    """Return the parts of queues, one below the other, with the dtypes of a table; index 0 … n-1.
+
+    The parts are used up: what is in the table need not be there twice.
+    """
     import pandas as pd
 
-    columns = {column.name: _column(column.dtype, [part[column.name] for part in parts]) for column in table.columns}
+    columns = {one.name: _column(one.dtype, [part.pop(one.name) for part in parts]) for one in table.columns}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(next(iter(columns.values())))), copy=False)
 
 
 def _column(dtype: str, parts: Sequence[Any]) -> Any:
     """Return an array of a dtype; Int64 has values and a mask, times are nanoseconds."""
-    import numpy as np
     import pandas as pd
 
     if dtype == "Int64":
-        values = np.concatenate([np.empty(0, "int64"), *(part[0] for part in parts)])
-        return pd.arrays.IntegerArray(values, np.concatenate([np.empty(0, bool), *(part[1] for part in parts)]))
+        values, masks = ([part[index] for part in parts] for index in (0, 1))
+        return pd.arrays.IntegerArray(_joined(values, "int64"), _joined(masks, "bool"))
     if dtype == "str":
-        return pd.array(np.concatenate([np.empty(0, object), *parts]), dtype="str")
+        return pd.array(_joined(parts, "object"), dtype="str", copy=False)
     if dtype.startswith("datetime64"):
-        nanoseconds = np.concatenate([np.empty(0, "int64"), *parts]).astype("int64")
-        return pd.DatetimeIndex(nanoseconds.view("datetime64[ns]"), tz="UTC").array
-    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
+        return pd.DatetimeIndex(_joined(parts, "int64").view("datetime64[ns]"), tz="UTC").array
+    return _joined(parts, dtype)
+
+
+def _joined(parts: Sequence[Array], dtype: str) -> Array:
+    """Return arrays one behind the other."""
+    import numpy as np
+
+    return parts[0].astype(dtype, copy=False) if len(parts) == 1 else np.concatenate([np.empty(0, dtype), *parts])
