@@ -14,7 +14,7 @@ from pathlib import Path
 import indimail_kit as kit
 from indimail_kit.lab.corpus import make_queue
 
-base = Path(tempfile.mkdtemp()) / "queue"
+base = Path(tempfile.mkdtemp(dir=Path.cwd())) / "queue"
 faults = ["inode-differs", "unknown-record", "cut-record", "wrong-mode", "todo-without-mess", "unknown-file"]
 make_queue(base / "queue1", messages=80, seed=1, faults=faults)
 make_queue(base / "queue2", messages=40, seed=2)
