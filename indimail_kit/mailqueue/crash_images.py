@@ -13,6 +13,8 @@ or not, unless it was synced. A persistence model says which combinations there 
 Source: fsync(2); ext4 documentation, "data=ordered", "delayed allocation"; Pillai and others, "All File Systems Are Not
 Created Equal" (OSDI 2014), for the way of enumerating.
 
+Why so: docs/decisions/0017-crash-models.md.
+
 Rule 1: pure.
 Rule 2: nothing is guessed. With more disks than the limit, names in pid, intd and tmp, which decide nothing, are told
 as they should be; if that is not enough, the disks near to "everything" and to "nothing" are taken, and the others are

@@ -1,7 +1,7 @@
 """Watch queues while they work: each name that comes, goes or is written, as an event in words.
 
-Listening is inotify through inotify_simple; where it cannot be had, or the limit of watches is
-reached, the queues are looked at again and again, which is said in `text`.
+Listening is inotify through inotify_simple (docs/decisions/0016-inotify.md); where it cannot be had, or the limit of
+watches is reached, the queues are looked at again and again, which is said in `text`.
 
 What is not seen: fsync, reading, the trigger (nothing below lock/ is touched), the time at which a thing happened, and
 several like changes in a row, which Linux tells as one. A queue with 151 sub-directories needs 908 watches, of which
