@@ -18,12 +18,12 @@ from typing import Final
 from indimail_kit.errors import QueueError
 from indimail_kit.exitcodes import CHDIR
 from indimail_kit.mailqueue.layout import QueueLayout
+from indimail_kit.mailqueue.quiet import open_quietly
 
 NUMBER: Final = re.compile(r"[1-9][0-9]{0,19}")
 """Name of a file that belongs to a message."""
 
 _LOOK: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NOATIME: Final = getattr(os, "O_NOATIME", 0)
 
 
 def opened_queue(layout: QueueLayout) -> AbstractContextManager[int]:
@@ -43,21 +43,13 @@ def opened_directory(directory: Path, *, what: str) -> Iterator[int]:
         QueueError: Exit code 61: it cannot be opened.
     """
     try:
-        fd = _open(str(directory), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, None)
+        fd = open_quietly(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise QueueError(f"no {what} at {directory}: {error.strerror}", exit_code=CHDIR) from error
     try:
         yield fd
     finally:
         os.close(fd)
-
-
-def _open(path: str, flags: int, dir_fd: int | None) -> int:
-    """Open without touching the access time where we may (owner or root)."""
-    try:
-        return os.open(path, flags | _NOATIME, dir_fd=dir_fd)
-    except PermissionError:
-        return os.open(path, flags, dir_fd=dir_fd)
 
 
 def open_below(path: str, queue_fd: int, flags: int = 0) -> int:
@@ -70,11 +62,11 @@ def open_below(path: str, queue_fd: int, flags: int = 0) -> int:
     fd = queue_fd
     try:
         for parent in parents:
-            child = _open(parent, _LOOK | os.O_DIRECTORY, fd)
+            child = open_quietly(parent, _LOOK | os.O_DIRECTORY, fd)
             if fd != queue_fd:
                 os.close(fd)
             fd = child
-        return _open(name, _LOOK | flags, fd)
+        return open_quietly(name, _LOOK | flags, fd)
     finally:
         if fd != queue_fd:
             os.close(fd)

@@ -22,6 +22,7 @@ from typing import Final
 
 from indimail_kit.errors import QueueError
 from indimail_kit.exitcodes import CHDIR, MESS_FILE
+from indimail_kit.mailqueue.quiet import entries_of
 
 KINDS: Final = ("mess", "intd", "todo", "info", "local", "remote", "bounce")
 """The kinds of files that one message may have, in the order of INTERNALS."""
@@ -209,7 +210,7 @@ def _find_split(directory: Path, kinds: tuple[str, ...]) -> int:
 
 def _count_splits(directory: Path) -> int:
     """Return n when the sub-directories with numeric names are 0 … n-1, else 0."""
-    with os.scandir(directory) as entries:
+    with entries_of(directory) as entries:
         names = {
             entry.name for entry in entries if _is_plain_number(entry.name) and entry.is_dir(follow_symlinks=False)
         }

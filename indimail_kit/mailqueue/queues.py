@@ -22,6 +22,7 @@ from indimail_kit.mailqueue import tcpto
 from indimail_kit.mailqueue.layout import TCPTO_BYTES, QueueLayout, detect_layout
 from indimail_kit.mailqueue.multi import QUEUE_BASE
 from indimail_kit.mailqueue.picture import Snapshot, count_messages, stream_picture, take_picture
+from indimail_kit.mailqueue.quiet import entries_of, open_quietly
 from indimail_kit.mailqueue.tcpto import TimeoutRecord
 from indimail_kit.wiring import html_of
 
@@ -138,7 +139,7 @@ def read_tcpto(path: str | os.PathLike[str]) -> tuple[TimeoutRecord, ...]:
         FormatError: It is no regular file, or ends within a record.
         OSError: It cannot be read.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = open_quietly(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise FormatError("a regular file", source=os.fspath(path))
@@ -163,7 +164,7 @@ def _layout(directory: Path, split: int | None) -> QueueLayout:
 def _names_of_queues(base: Path) -> list[str]:
     """Return the names of the queues below a base, in their order."""
     try:
-        with os.scandir(base) as entries:
+        with entries_of(base) as entries:
             names = {entry.name for entry in entries if (base / entry.name / "mess").is_dir()}
     except OSError as error:
         raise QueueError(f"no queue at {base}: {error.strerror}", exit_code=CHDIR) from error

@@ -258,8 +258,14 @@ def test_finding_a_layout_never_looks_into_lock(tmp_path: Path, monkeypatch: pyt
     """Opening the trigger would change what qmail-send sees."""
     create_queue(tmp_path / "q", split=2)
     seen: list[str] = []
-    real = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: (seen.append(str(path)), real(path))[1])
-    monkeypatch.setattr(os, "open", lambda *_, **__: pytest.fail("a file was opened"))
+    real = os.open
+
+    def directory_only(path: Path, flags: int, **options: int) -> int:
+        seen.append(str(path))
+        assert flags & os.O_DIRECTORY, "a file was opened"
+        return real(path, flags, **options)
+
+    monkeypatch.setattr(os, "open", directory_only)
     detect_layout(tmp_path / "q")
+    assert seen != []
     assert [path for path in seen if "lock" in path] == []
