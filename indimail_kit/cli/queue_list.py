@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from indimail_kit.cli.output import json_option, note, print_json, print_table
+from indimail_kit.cli.output import EXIT_FAILED, json_option, note, print_json, print_table
 from indimail_kit.cli.queue_place import opened, place_options
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from indimail_kit.mailqueue import MessageRow, Queues, Snapshot
 
@@ -39,10 +39,12 @@ def list_verb(place: Path | None, split: int | None, as_json: bool) -> None:
 
     B: a bounce is being collected. !: something is wrong with it, told in the line below. The size is the message's,
     the age counts from when it was preprocessed. A retry is that of the last stop of qmail-send, which keeps later ones
-    in its memory.
+    in its memory. Exit code 3 when part of a queue could not be looked at.
     """
     queues = opened(place, split)
-    (_print_json_rows if as_json else _print_rows)(queues)
+    is_seen = (_print_json_rows if as_json else _print_rows)(queues)
+    if not is_seen:
+        raise SystemExit(EXIT_FAILED)
 
 
 @click.command("shape")
@@ -63,14 +65,22 @@ def shape_verb(place: Path | None, split: int | None, by: Any, as_json: bool) ->
     from indimail_kit.tables import qshape
     from indimail_kit.tables.queue_schemas import BUCKET_NAMES, BUCKETS_MIN
 
-    shape = qshape(opened(place, split).snapshot(), by=by)
+    picture = opened(place, split).snapshot()
+    shape = qshape(picture, by=by)
     rows = [(str(row[0]), int(row[1]), [int(count) for count in row[2:]]) for row in shape.itertuples(index=False)]
     if as_json:
         found = [{"domain": domain, "total": total, "counts": counts} for domain, total, counts in rows]
         print_json({"buckets_min": list(BUCKETS_MIN), "rows": found})
-        return
-    sums = [sum(counts) for counts in zip(*(counts for _, _, counts in rows), strict=True)] or [0] * len(BUCKET_NAMES)
-    columns = [("domain", "left"), *((name, "right") for name in ("total", *BUCKET_NAMES))]
+    else:
+        _print_shape(rows, BUCKET_NAMES)
+    if not _say_unreadable(picture):
+        raise SystemExit(EXIT_FAILED)
+
+
+def _print_shape(rows: Sequence[tuple[str, int, list[int]]], buckets: Sequence[str]) -> None:
+    """Print the shape for a person, the sum of all domains on top."""
+    sums = [sum(counts) for counts in zip(*(counts for _, _, counts in rows), strict=True)] or [0] * len(buckets)
+    columns = [("domain", "left"), *((name, "right") for name in ("total", *buckets))]
     table = [("all", sum(sums), sums), *((domain or "(no domain)", total, counts) for domain, total, counts in rows)]
     print_table(
         columns,
@@ -78,18 +88,29 @@ def shape_verb(place: Path | None, split: int | None, by: Any, as_json: bool) ->
     )
 
 
-def _print_rows(queues: Queues) -> None:
-    """Print the rows for a person."""
+def _say_unreadable(picture: Snapshot) -> bool:
+    """Say which directories could not be looked at, and return whether there was none."""
+    unreadable = [one for one in picture.anomalies if one.rule == "unreadable" and not one.message_number]
+    for one in unreadable:
+        note(f"{one.queue}: {_plain(one.text)}")
+    return not unreadable
+
+
+def _print_rows(queues: Queues) -> bool:
+    """Print the rows for a person, and return whether everything could be looked at."""
     click.echo(_HEAD)
     messages = anomalies = 0
+    is_seen = True
     for piece in queues.stream():
         messages += len(piece.messages)
         anomalies += len(piece.anomalies)
         for line in _lines(piece):
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
+        is_seen = _say_unreadable(piece) and is_seen
     wrong = f", {anomalies} thing(s) wrong: indimail-kit queue check tells more" if anomalies else ""
     note(f"{messages} message(s) in {len(queues.layouts)} queue(s){wrong}")
+    return is_seen
 
 
 def _lines(piece: Snapshot) -> Iterator[str]:
@@ -109,15 +130,17 @@ def _lines(piece: Snapshot) -> Iterator[str]:
             yield f"{'':8} ! {_text(anomaly.text)}"
 
 
-def _print_json_rows(queues: Queues) -> None:
-    """Print one JSON list, a message a line."""
-    separator = "[\n"
+def _print_json_rows(queues: Queues) -> bool:
+    """Print one JSON list, a message a line, and return whether everything could be looked at."""
+    separator, is_seen = "[\n", True
     for piece in queues.stream():
         for row in piece.messages:
             sys.stdout.write(separator + json.dumps(_document(row), ensure_ascii=False))
             separator = ",\n"
         sys.stdout.flush()
+        is_seen = _say_unreadable(piece) and is_seen
     click.echo("[]" if separator == "[\n" else "\n]")
+    return is_seen
 
 
 def _document(row: MessageRow) -> dict[str, Any]:

@@ -195,6 +195,8 @@ class Walk:
         match = _INFO.fullmatch(octets)
         if mess is None or info is None or match is None:
             return False
+        if flags & BOUNCING and self._look(name, fds["bounce"], "bounce") is None:
+            return False
         local = remote = _NO_FILE
         if has_local:
             status, octets = self._read(name, fds["local"], "local", 1)
@@ -212,13 +214,16 @@ class Walk:
 
     def _look_at_mess(self, name: str, fd: int) -> os.stat_result | None:
         """Return the status of a mess file if it is usual; it is never opened."""
-        mode, owner, latest_ns = self._usual["mess"]
+        status = self._look(name, fd, "mess")
+        return status if status is not None and status.st_ino == int(name) and status.st_size > 0 else None
+
+    def _look(self, name: str, fd: int, kind: str) -> os.stat_result | None:
+        """Return the status of a file that stays closed, if type, mode, links, time and owner are usual."""
+        mode, owner, latest_ns = self._usual[kind]
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         is_usual = (
             status.st_mode == mode
-            and status.st_ino == int(name)
             and status.st_nlink == 1
-            and status.st_size > 0
             and status.st_mtime_ns <= latest_ns
             and (owner is None or (status.st_uid, status.st_gid) == owner)
         )

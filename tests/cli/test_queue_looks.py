@@ -97,12 +97,12 @@ def test_line_of_a_message_says_who_waits_and_for_how_long(tmp_path: Path, monke
         ("info", b"Fann@example.com\0", birth),
         ("local", b"Dcarl@local.test\0Tbob@local.test\0Teve@local.test\0", retry),
         ("remote", b"", retry),
+        ("bounce", b"<carl@local.test>:\nno\n\n", birth),
     ):
         path = queue.layout.path(kind, number)
         path.write_bytes(octets)
         path.chmod(0o644 if kind == "mess" else 0o600)
         os.utime(path, (mtime, mtime))
-    queue.layout.path("bounce", number).write_bytes(b"<carl@local.test>:\nno\n\n")
     monkeypatch.setattr("time.time_ns", lambda: NOVEMBER_S * 10**9)
     (line,) = [line for line in run("list", "--queue", tmp_path).stdout.splitlines() if f" {number} " in line]
     shown = " ".join(line.split()[2:])
@@ -165,6 +165,20 @@ def test_queue_that_cannot_be_looked_at_hides_no_other(tmp_path: Path) -> None:
     (tmp_path / "queue2" / "mess").mkdir(parents=True)
     done = run("list", "--queue", tmp_path, "--json")
     assert (len(json.loads(done.stdout)), "queue2 is left out: mess without" in done.stderr) == (4, True)
+
+
+@pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("shape",), ("shape", "--json")], ids=" ".join)
+def test_part_of_a_queue_that_cannot_be_looked_at_is_said(
+    demo: DemoQueue, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """What could be is shown, and the exit code is that of a failure: a short list must not look like a short queue."""
+    info = demo.layout.directory / "info"
+    info.rename(tmp_path / "elsewhere")
+    info.symlink_to(tmp_path / "elsewhere")
+    done = run(*words, "--queue", demo.layout.directory)
+    assert done.exit_code == 3
+    assert "queue1: info cannot be read: " in done.stderr
+    assert done.stdout.strip() != ""
 
 
 def test_split_of_a_person_wins(demo: DemoQueue) -> None:
