@@ -116,7 +116,6 @@ class MessageRepair:
         layout: The queue, its directory without symbolic links.
         now_s: Time (unit: s since 1970).
         owners: User of IndiMail -> (uid, gid); empty leaves owners alone.
-        violations: What the check found.
         keeps_old: Whether what was left behind is put aside instead of removed, for there are files without a mess.
     """
 
@@ -131,9 +130,13 @@ class MessageRepair:
         self.layout = layout
         self.now_s = now_s
         self.owners = owners
-        self.violations = tuple(violations)
+        self._by_number: dict[int, list[Violation]] = {}
+        for one in violations:
+            self._by_number.setdefault(one.message_number, []).append(one)
         self._places = tuple(place_of(layout.directory, purpose) for purpose in ("trash", "hold", "found"))
-        self.keeps_old = any(one.rule in ("without-mess", "todo-without-mess") for one in self.violations)
+        self.keeps_old = any(
+            one.rule in ("without-mess", "todo-without-mess") for found in self._by_number.values() for one in found
+        )
 
     def plan(self, group: Group) -> Repair:
         """Return what repairs a message."""
@@ -159,8 +162,8 @@ class MessageRepair:
 
     def refuse(self, repair: Repair, reason: str, *rules: str) -> None:
         """Leave what was found of a message alone: all of it, or what breaks certain rules."""
-        for violation in self.violations:
-            if violation.message_number in repair.group.names and (not rules or violation.rule in rules):
+        for violation in (one for name in sorted(repair.group.names) for one in self._by_number.get(name, ())):
+            if not rules or violation.rule in rules:
                 repair.refused.append(Refusal(violation, reason))
 
     def put_away(self, purpose: Purpose, files: list[QueueFile], message_number: int) -> MoveFiles:

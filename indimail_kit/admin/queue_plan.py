@@ -14,7 +14,7 @@ Rule 2: what is refused is said with its reason, and stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -38,7 +38,6 @@ from indimail_kit.mailqueue.beneath import names_below, opened_queue
 from indimail_kit.mailqueue.check import check_queue
 from indimail_kit.mailqueue.layout import KINDS, QueueLayout
 from indimail_kit.mailqueue.snapshot import QueueFile
-from indimail_kit.mailqueue.violations import Violation
 
 LIFETIME_S: Final = 604_800
 """How long a message may stay in the queue if control/queuelifetime does not say it (unit: s). Source: qmail-send.c."""
@@ -80,6 +79,10 @@ def plan_queue_repair(
     """
     layout = replace(layout, directory=layout.directory.resolve())
     violations = list(check_queue(layout, now_s=now_s, owners=owners))
+    strays: dict[str, list[str]] = {}  # directory -> files of messages in it that belong elsewhere
+    for one in violations:
+        if one.rule == "wrong-split":
+            strays.setdefault(one.path.rpartition("/")[0], []).append(one.path)
     places = PlaceRepair(layout, now_s=now_s, owners=owners or {})
     deeds = places.plan(violations)
     with opened_queue(layout) as queue_fd:
@@ -90,35 +93,22 @@ def plan_queue_repair(
         for repair in repairs.values():
             deeds += [deed for deed in repair.deeds if not isinstance(deed, MoveFiles)]
         strangers = list(places.strangers(violations))
-        deeds += [one for one in strangers if not _holds_mail(one, violations)]
+        deeds += [one for one in strangers if one.source not in strays]
         for repair in repairs.values():
             deeds += [deed for deed in repair.deeds if isinstance(deed, MoveFiles)]
         deeds += names.deeds()
     for repair in repairs.values():
         deeds += repair.removals
     refused = [*places.refused, *(one for repair in repairs.values() for one in repair.refused)]
-    for stranger in filter(lambda one: _holds_mail(one, violations), strangers):
-        if _is_emptied(stranger, deeds, violations):
+    for stranger in (one for one in strangers if one.source in strays):
+        moved = {move.source for deed in deeds if isinstance(deed, MoveFiles) for move in deed.moves}
+        moved |= {deed.source for deed in deeds if isinstance(deed, MoveThing)}
+        if all(path in moved for path in strays[stranger.source]):
             deeds.append(stranger)
         else:
             violation = next(one for one in violations if one.path == stranger.source)
             refused.append(Refusal(violation, "There is mail in it that is not repaired: see to that first."))
     return QueueRepair(layout, Plan(f"Repair {layout.directory}", tuple(map(step_of, deeds))), tuple(refused))
-
-
-def _holds_mail(stranger: MoveThing, violations: Iterable[Violation]) -> bool:
-    """Say whether files of messages lie in an unknown directory."""
-    return any(one.rule == "wrong-split" and one.path.startswith(f"{stranger.source}/") for one in violations)
-
-
-def _is_emptied(stranger: MoveThing, deeds: Iterable[QueueDeed], violations: Iterable[Violation]) -> bool:
-    """Say whether all files of messages in an unknown directory are moved out of it."""
-    moved = {move.source for deed in deeds if isinstance(deed, MoveFiles) for move in deed.moves}
-    moved |= {deed.source for deed in deeds if isinstance(deed, MoveThing)}
-    inside = {
-        one.path for one in violations if one.rule == "wrong-split" and one.path.startswith(f"{stranger.source}/")
-    }
-    return inside <= moved
 
 
 class _Names:
@@ -131,7 +121,7 @@ class _Names:
         self._messages = messages
         self._queue_fd = queue_fd
         self._waiting = {key: repair for key, repair in repairs.items() if repair.moves}
-        self._moved_aside = {
+        self._gone = {
             move.source
             for repair in repairs.values()
             for deed in repair.deeds
@@ -167,15 +157,13 @@ class _Names:
         names = {paths.get(file.path, file.path): file for file in repair.group.files}
         repair.group.files = [replace(file, path=path) for path, file in names.items()]
         repair.moves = tuple(self._messages.moves_to(repair.group, key, kinds))
-        for name in [name for name, user in self._user.items() if user == key]:
-            del self._user[name]
+        self._leave(repair)
 
     def _move(self, repair: Repair) -> None:
         taken = self._taken(repair)
         if not taken:
             self._append(repair, repair.moves)
-            for name in [name for name, user in self._user.items() if user == repair.group.number]:
-                del self._user[name]
+            self._leave(repair)
             return
         reason = f"{taken} is in the way, and belongs to another message."
         self._messages.refuse(repair, reason, "inode-differs", "wrong-split", "extra-link", "without-info")
@@ -184,12 +172,16 @@ class _Names:
         """Return a file of somebody else that has one of the new names, "" for none."""
         number = repair.group.number
         own = {file.path: file.inode for file in repair.group.files}
-        gone = {move.source for deed in self._deeds if isinstance(deed, MoveFiles) for move in deed.moves}
-        gone |= self._moved_aside
         there = look_at_name(self._layout, self._queue_fd, number)
-        return next((file.path for file in there if file.path not in own and file.path not in gone), "")
+        return next((file.path for file in there if file.path not in own and file.path not in self._gone), "")
+
+    def _leave(self, repair: Repair) -> None:
+        """Note that the names that a message had are free."""
+        for name in repair.group.names:
+            self._user.pop(name, None)
 
     def _append(self, repair: Repair, moves: tuple[Move, ...]) -> None:
+        self._gone.update(move.source for move in moves)
         purpose: Purpose = "rename" if repair.group.names - {repair.group.number} else "place"
         name = min(repair.group.names - {repair.group.number}, default=repair.group.number)
         self._deeds.append(MoveFiles(self._layout.directory, name, moves, purpose))

@@ -12,6 +12,7 @@ Rule 2: a message in S2 or S3 is being written by somebody, unless it is older t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from math import isqrt
 from typing import TYPE_CHECKING, Final
 
@@ -59,10 +60,16 @@ def check_kinds(kinds: Collection[str]) -> tuple[QueueState | None, str, str]:
         >>> check_kinds({"mess", "info", "intd"})
         (None, 'intd-without-todo', 'intd')
     """
+    return _decide(frozenset(kinds))
+
+
+@cache
+def _decide(kinds: frozenset[str]) -> tuple[QueueState | None, str, str]:
+    """Return the same for one of the 128 sets; an error is not kept."""
     try:
         return state_of(kinds), "", ""
     except QueueError:
-        if not frozenset(kinds) <= frozenset(KINDS):
+        if not kinds <= frozenset(KINDS):
             raise
     for pattern, rule, shown in SET_RULES:
         if all(sign == "?" or (sign == "+") == (kind in kinds) for kind, sign in zip(KINDS, pattern, strict=True)):

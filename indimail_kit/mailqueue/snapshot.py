@@ -229,7 +229,9 @@ def _read_content(path: str, queue_fd: int, max_content_bytes: int) -> tuple[os.
     fd = open_below(path, queue_fd)
     try:
         status = os.fstat(fd)
-        return status, os.read(fd, max_content_bytes) if stat.S_ISREG(status.st_mode) else b""
+        # Not more than there is: the system makes room for all that is asked for.
+        size_bytes = min(max_content_bytes, status.st_size) if stat.S_ISREG(status.st_mode) else 0
+        return status, os.read(fd, size_bytes) if size_bytes else b""
     finally:
         os.close(fd)
 
