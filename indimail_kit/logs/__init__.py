@@ -11,7 +11,8 @@ messages::
 parts
 - `template`, `fields`: the small language of the forms, and what may stand in a field
 - `labels`: the stamp at the start of a line
-- `engine`: files -> events; `matchup`: events -> deliveries and messages; `log`: both together
+- `blocks`: files -> blocks of octets; `engine`: blocks -> columns (`kernel`, `columns`) or events; `speed`: how fast
+- `matchup`: events -> deliveries and messages; `log`: both together
 - `clamav_health`: whether the scanner's database, reloads and updates are in order; `clamav_runs` beside it
 - `writer`: the file `current` as multilog writes it
 """
@@ -20,6 +21,8 @@ from __future__ import annotations
 
 from indimail_kit.logs.clamav_health import ClamavHealth as ClamavHealth
 from indimail_kit.logs.clamav_health import clamav_health as clamav_health
+from indimail_kit.logs.columns import EventBlock as EventBlock
+from indimail_kit.logs.engine import read_blocks as read_blocks
 from indimail_kit.logs.engine import read_events as read_events
 from indimail_kit.logs.event import UNKNOWN as UNKNOWN
 from indimail_kit.logs.event import Event as Event
@@ -46,6 +49,7 @@ __all__ = [
     "ClamavHealth",
     "Delivery",
     "Event",
+    "EventBlock",
     "Form",
     "Log",
     "LogWriter",
@@ -58,6 +62,7 @@ __all__ = [
     "match",
     "parse_line",
     "read",
+    "read_blocks",
     "read_events",
     "split_label",
 ]

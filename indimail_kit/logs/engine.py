@@ -1,40 +1,185 @@
-"""Log files -> events: every line one event, with its file and its place in the file.
+"""Logs -> blocks of columns, and the grammar's own reading of them, event by event.
 
-Source: multilog(8) for directories: ``@label.s`` and ``@label.u`` in the order of their labels, then ``current``.
-
-Rule 1: lines read == events; a last line without an end is an event too, and marked.
-Rule 2: the engine reads octets; what a line says is known to `grammar` alone.
-Rule 3: memory does not grow with the file: events are yielded as they are read, and of an over-long line the first 64
-KiB are kept.
-Rule 4: a log is opened for reading and nothing else.
+Rule 1: lines read == rows == events; a last line without an end is one too, and marked.
+Rule 2: the engine reads octets; what a line says is known to `grammar` alone, and `kernel` is held to it by a test.
+Rule 3: memory does not grow with the log: a block is forgotten when its reader lets go of it.
+Rule 4: runs and queues are numbered in the order of the lines, whatever was read ahead.
 """
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.errors import FormatError, MissingPartError
+from indimail_kit.logs import kernel_codes as codes
+from indimail_kit.logs.blocks import BLOCK_BYTES, RawBlock, read_raw_blocks
+from indimail_kit.logs.blocks import MAX_LINE_BYTES as MAX_LINE_BYTES
+from indimail_kit.logs.blocks import Source as Source
+from indimail_kit.logs.blocks import log_files as log_files
+from indimail_kit.logs.columns import RUN_PROGRAMS, EventBlock, QueueNames, fill_row, read_event
 from indimail_kit.logs.event import Event
-from indimail_kit.logs.grammar import read_text
-from indimail_kit.logs.labels import split_label
+from indimail_kit.logs.kernel import MAX_NAMES, NAME_OCTETS
+from indimail_kit.logs.speed import COMPILE_BYTES, has_compiler, kernels
 
-MAX_LINE_BYTES: Final = 64 * 1024
-"""Most octets of a line that are kept (unit: octets). qmail-send's longest report is 10,000. Source: THREATS, "Regex
-blow-up on logs"."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-RUN_PROGRAMS: Final = frozenset({"qmail-send", "slowq-send", "qmta-send", "todo-proc", "qmail-todo"})
-"""Programs whose lines belong to a run of qmail-send."""
+KERNEL: Final = "indimail_kit.logs.kernel"
+"""Module of the kernel that reads lines."""
 
-Source = bytes | str | os.PathLike[str]
-"""A log: octets, a file (plain or .gz), or a directory of multilog's."""
+RUN_KERNEL: Final = "indimail_kit.logs.kernel_runs"
+"""Module of the kernel that counts runs."""
 
-Line = tuple[bytes, int, bool]
-"""A line without its end, cut at the limit; its true length; whether it has an end."""
+Scanned = tuple["NDArray[np.int64]", list[str], bool]
+"""Table, names of the queues in it, whether the last line has an end."""
+
+
+def scan_block(raw: RawBlock, *, compiled: bool) -> Scanned:
+    """Read the frequent lines of a block; the others are UNREAD. Needs nothing of the blocks before it."""
+    import numpy as np
+
+    octets = np.frombuffer(raw.octets, dtype=np.uint8)
+    ends = np.flatnonzero(octets == 10)
+    is_whole = bool(len(octets) and octets[-1] == 10)
+    if len(octets) and not is_whole:
+        ends = np.append(ends, len(octets))
+    names = np.zeros((MAX_NAMES, NAME_OCTETS), dtype=np.uint8)
+    name_sizes = np.zeros(MAX_NAMES, dtype=np.int64)
+    scan = kernels(KERNEL, compiled=compiled).scan
+    if compiled:
+        table = np.full((len(ends), codes.COLUMNS), -1, dtype=np.int64)
+        scan(octets, ends, table, names, name_sizes)
+    else:
+        rows = [[-1] * codes.COLUMNS for _ in range(len(ends))]  # a list's cells are quicker to fill than an array's
+        scan(bytes(raw.octets), ends.tolist(), rows, names, name_sizes)
+        table = np.array(rows, dtype=np.int64).reshape(len(ends), codes.COLUMNS)
+    if raw.skipped_bytes:
+        table[0, codes.KIND :] = -1
+        table[0, codes.KIND] = codes.UNREAD
+    found = [names[code, :size].tobytes().decode("ascii") for code, size in enumerate(name_sizes.tolist()) if size]
+    return table, ["", *found], is_whole
+
+
+class _Numbering:
+    """What goes on from block to block: queues, runs, positions."""
+
+    def __init__(self, *, utc_offset_s: int) -> None:
+        self.queues = QueueNames()
+        self.runs: Any = None
+        self.utc_offset_s = utc_offset_s
+        self.position = 0
+        self.line_number = 1
+        self.file_index = -1
+
+    def finish(self, raw: RawBlock, scanned: Scanned, *, compiled: bool) -> EventBlock:
+        """Return the block: other lines read by the grammar, queues and runs numbered."""
+        import numpy as np
+
+        table, names, is_whole = scanned
+        if raw.is_first:
+            self.file_index += 1
+            self.line_number = 1
+        queue_codes = np.array([self.queues.code(name) for name in names], dtype=np.int64)
+        unread = np.flatnonzero(table[:, codes.KIND] == codes.UNREAD)
+        table[:, codes.QUEUE] = queue_codes[table[:, codes.QUEUE]]
+        others: dict[int, Event] = {}
+        block = EventBlock(
+            table, raw.octets, self.queues.names, others, raw.file, self.file_index, self.position, self.line_number,
+            raw.byte_offset, raw.skipped_bytes, is_whole,
+        )  # fmt: skip
+        offsets, sizes = block.byte_offset, block.line_bytes
+        for row in unread.tolist():
+            event = others[row] = read_event(
+                block.line(row),
+                utc_offset_s=self.utc_offset_s,
+                file=raw.file,
+                line_number=self.line_number + row,
+                byte_offset=int(offsets[row]),
+                line_bytes=int(sizes[row]),
+                is_whole=is_whole or row < len(table) - 1,
+            )
+            fill_row(table[row], event, self.queues)
+        self._count_runs(table, compiled=compiled)
+        for row, event in others.items():
+            if table[row, codes.RUN] >= 0:
+                object.__setattr__(event, "run", int(table[row, codes.RUN]))  # nobody else has seen the event yet
+        self.position += len(table)
+        self.line_number += len(table)
+        return block
+
+    def _count_runs(self, table: Any, *, compiled: bool) -> None:
+        import numpy as np
+
+        grown = np.zeros((len(self.queues.names), 2), dtype=np.int64)
+        if self.runs is not None:
+            grown[: len(self.runs)] = self.runs
+        self.runs = grown
+        kernels(RUN_KERNEL, compiled=compiled).count_runs(table, self.runs)
+
+
+def read_blocks(
+    *sources: Source, utc_offset_s: int = 0, block_bytes: int = BLOCK_BYTES, threads: int = 1,
+    compiled: bool | None = None,
+) -> Iterator[EventBlock]:  # fmt: skip
+    r"""Yield the lines of logs as blocks of columns, in the order given.
+
+    Args:
+        sources: Octets, files (plain, .gz or .zst) or multilog directories. Runs are counted across them: give them
+            oldest first.
+        utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
+        block_bytes: Size of a block (unit: octets).
+        threads: Blocks that are read at once; more than one pays with the compiled kernels only.
+        compiled: Whether the kernels are compiled; None: if numba is installed and the first block is large.
+
+    Raises:
+        FormatError: A directory holds no log, or a compressed file is damaged; what was read before has been yielded.
+        MissingPartError: A file is compressed in a way that cannot be read here.
+        OSError: A file cannot be read; what was read before has been yielded.
+
+    Example:
+        >>> [len(block) for block in read_blocks(b"new msg 660188\nend msg 660188\n?")]
+        [3]
+    """
+    numbering = _Numbering(utc_offset_s=utc_offset_s)
+    with ExitStack() as stack:
+        pool: ThreadPoolExecutor | None = None
+        ahead: deque[tuple[RawBlock, Future[Scanned] | Scanned]] = deque()
+        raws = read_raw_blocks(*sources, block_bytes=block_bytes)
+        fault: Exception | None = None
+        while True:
+            raw = None
+            if fault is None:
+                try:
+                    raw = next(raws, None)
+                except Exception as error:  # what is ahead goes out first
+                    fault = error
+            if raw is not None:
+                if compiled is None:
+                    compiled = len(raw.octets) >= COMPILE_BYTES and has_compiler()
+                if threads > 1 and pool is None:
+                    pool = stack.enter_context(ThreadPoolExecutor(threads, "log-block"))
+                scan: Future[Scanned] | Scanned = (
+                    pool.submit(scan_block, raw, compiled=compiled) if pool else scan_block(raw, compiled=compiled)
+                )
+                ahead.append((raw, scan))
+            if ahead and (raw is None or len(ahead) > threads or pool is None):
+                raw, scan = ahead.popleft()
+                scanned = scan.result() if isinstance(scan, Future) else scan
+                yield numbering.finish(raw, scanned, compiled=bool(compiled))
+                del raw, scan, scanned  # only the reader keeps a block
+            elif raw is None:
+                break
+        if fault is not None:
+            raise fault
+
+
+_EVENT_BLOCK_BYTES: Final = 256 * 1024
+"""Size of the blocks of which events are made one by one (unit: octets)."""
 
 
 @dataclass(slots=True)
@@ -67,64 +212,18 @@ class RunCounter:
         return self.runs.get(queue, 0)
 
 
-def log_files(directory: Path) -> tuple[Path, ...]:
-    """Return the files of a multilog directory, oldest first."""
-    old = sorted(path for path in directory.iterdir() if path.name.startswith("@") and path.suffix in (".s", ".u"))
-    current = directory / "current"
-    return (*old, current) if current.is_file() else tuple(old)
-
-
-def _parts(source: Source) -> Iterator[tuple[str, Iterator[Line]]]:
-    """Yield the name and the lines of each part of a log."""
-    if isinstance(source, bytes):
-        yield "", _lines(io.BytesIO(source))
-        return
-    path = Path(source)
-    files = log_files(path) if path.is_dir() else (path,)
-    if not files:
-        raise FormatError("a multilog directory with `current` or `@*.s`", source=str(path))
-    for part in files:
-        if part.suffix == ".zst":
-            raise MissingPartError("a reader for .zst files", f"Decompress it first: zstd -d {part.name}")
-        with part.open("rb") as file:
-            yield str(part), _gzip_lines(file, str(part)) if part.suffix == ".gz" else _lines(file)
-
-
-def _gzip_lines(file: IO[bytes], name: str) -> Iterator[Line]:
-    import gzip  # most logs are plain
-    import zlib
-
-    with gzip.GzipFile(fileobj=file) as unpacked:
-        try:
-            yield from _lines(cast("IO[bytes]", unpacked))
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FormatError("a whole gzip file", source=name) from error
-
-
-def _lines(file: IO[bytes]) -> Iterator[Line]:
-    """Yield the lines of an open file."""
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        if line.endswith(b"\n"):
-            yield line[:-1], len(line) - 1, True
-            continue
-        length = len(line)
-        is_whole = False
-        while not is_whole and (rest := file.readline(MAX_LINE_BYTES)):
-            is_whole = rest.endswith(b"\n")
-            length += len(rest) - is_whole
-        yield line[:MAX_LINE_BYTES], length, is_whole
-
-
 def read_events(*sources: Source, utc_offset_s: int = 0) -> Iterator[Event]:
-    r"""Yield the events of logs, one for each line, in the order given.
+    r"""Yield the lines of logs as events, every one read by the grammar, in the order given.
+
+    For single values and for what has no columns (clamd, freshclam, smtpd); a large log is read with `read_blocks`.
 
     Args:
-        sources: Octets, files (plain or .gz) or multilog directories. Runs are counted across them: give them oldest
-            first.
+        sources: Octets, files (plain, .gz or .zst) or multilog directories. Runs are counted across them: give them
+            oldest first.
         utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
 
     Raises:
-        FormatError: A directory holds no log, or a .gz file is damaged; what was read before has been yielded.
+        FormatError: A directory holds no log, or a compressed file is damaged; what was read before has been yielded.
         MissingPartError: A file is compressed in a way that cannot be read here.
         OSError: A file cannot be read; what was read before has been yielded.
 
@@ -133,32 +232,27 @@ def read_events(*sources: Source, utc_offset_s: int = 0) -> Iterator[Event]:
         ['new_msg', 'end_msg', 'unknown']
     """
     counter = RunCounter()
-    for source in sources:
-        for name, lines in _parts(source):
-            yield from _events(name, lines, counter, utc_offset_s)
-
-
-def _events(name: str, lines: Iterable[Line], counter: RunCounter, utc_offset_s: int) -> Iterator[Event]:
-    offset = 0
-    for line_number, (line, length, is_whole) in enumerate(lines, start=1):
-        label = split_label(line, utc_offset_s=utc_offset_s)
-        # Of a line that was cut nobody can tell what it says: its end may change everything.
-        form, fields = read_text(line[label.end :]) if length == len(line) else (None, {})
-        event = Event(
-            line=line,
-            text_start=label.end,
-            form=form,
-            fields=fields,
-            label_kind=label.kind,
-            unix_ns=label.unix_ns,
-            file=name,
-            line_number=line_number,
-            byte_offset=offset,
-            line_bytes=length,
-            is_whole=is_whole,
-        )
-        run = counter.run_of(event)
-        if run is not None:
-            object.__setattr__(event, "run", run)  # still ours: nobody else has seen the event yet
-        yield event
-        offset += length + is_whole
+    line_number = 1
+    for raw in read_raw_blocks(*sources, block_bytes=_EVENT_BLOCK_BYTES):
+        line_number = 1 if raw.is_first else line_number
+        start, octets = 0, bytes(raw.octets)
+        while start < len(octets):
+            end = octets.find(b"\n", start)
+            is_whole = end >= 0
+            end = end if is_whole else len(octets)
+            skipped = raw.skipped_bytes if start == 0 else 0
+            event = read_event(
+                octets[start : min(end, start + MAX_LINE_BYTES)],
+                utc_offset_s=utc_offset_s,
+                file=raw.file,
+                line_number=line_number,
+                byte_offset=raw.byte_offset + start + (raw.skipped_bytes if start else 0),
+                line_bytes=end - start + skipped,
+                is_whole=is_whole,
+            )
+            run = counter.run_of(event)
+            if run is not None:
+                object.__setattr__(event, "run", run)  # still ours: nobody else has seen the event yet
+            yield event
+            line_number += 1
+            start = end + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,12 +129,35 @@ def test_a_file_that_only_claims_to_be_gzip_is_said_so(tmp_path: Path) -> None:
         list(read_events(path))
 
 
-def test_a_zst_file_is_not_read_as_text(tmp_path: Path) -> None:
-    """Compressed octets would be thousands of unknown lines."""
+def test_a_zst_file_is_not_read_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compressed octets would be thousands of unknown lines; without its reader the sentence says what to do."""
+    monkeypatch.setitem(sys.modules, "zstandard", None)
     path = tmp_path / "log.zst"
     path.write_bytes(b"\x28\xb5\x2f\xfd")
     with pytest.raises(MissingPartError, match="zstd -d"):
         list(read_events(path))
+
+
+def test_a_zst_file_reads_as_what_is_in_it(tmp_path: Path) -> None:
+    """Two frames behind each other are one log, as with gzip."""
+    zstandard = pytest.importorskip("zstandard", reason="needs the extra logs")
+    pack = zstandard.ZstdCompressor().compress
+    path = tmp_path / "log.zst"
+    path.write_bytes(pack(b"new msg 1\nend m") + pack(b"sg 1\n"))
+    assert [(event.kind, event.byte_offset) for event in read_events(path)] == [("new_msg", 0), ("end_msg", 10)]
+
+
+@pytest.mark.parametrize("cut", [3, -1, -40_000], ids=["in the head", "one octet", "early"])
+def test_a_truncated_zst_file_gives_its_lines_and_then_says_so(tmp_path: Path, cut: int) -> None:
+    """What could be read has been yielded."""
+    zstandard = pytest.importorskip("zstandard", reason="needs the extra logs")
+    whole = zstandard.ZstdCompressor().compress(os.urandom(300_000).hex().encode().replace(b"0", b"\n"))
+    path = tmp_path / "log.zst"
+    path.write_bytes(whole[:cut])
+    seen: list[Event] = []
+    with pytest.raises(FormatError, match=r"log\.zst: expected a whole zstd file"):
+        seen.extend(read_events(path))
+    assert bool(seen) == (cut < 0)
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:

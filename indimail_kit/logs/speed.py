@@ -1,0 +1,57 @@
+"""Kernels, compiled where that pays.
+
+A kernel module is ordinary Python over numbers and arrays. As it is, it reads some ten thousand lines a second and
+starts at once; compiled by numba (extra `logs`) it reads millions, and loading it takes half a second. There is one
+text of it and so one engine; this module alone decides how it runs.
+
+Note for maintainers: numba keeps what it compiled beside the module, or in the user's cache directory, and knows its
+age by the module's file alone: constants that kernels take from `kernel_codes` are not seen. After a change there
+touch the kernel modules; an installed package has new files anyway.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType, SimpleNamespace
+from typing import Any, Final
+
+COMPILE_BYTES: Final = 3 * 1024 * 1024
+"""Size of a first block from which the compiled kernels are used (unit: octets): loading them takes as long as reading
+about as much without."""
+
+
+def has_compiler() -> bool:
+    """Say whether numba is installed; it is not imported."""
+    return importlib.util.find_spec("numba") is not None
+
+
+@cache
+def kernels(module_name: str, *, compiled: bool) -> Any:
+    """Return the kernels of a module as they are, or compiled.
+
+    Args:
+        module_name: A module with a tuple KERNELS, each function behind those that it calls.
+        compiled: Whether to compile them; needs numba.
+    """
+    module = importlib.import_module(module_name)
+    if not compiled:
+        return module
+    import numba  # half a second: only for large logs
+
+    scope = dict(vars(module))
+    for kernel in module.KERNELS:
+        # The copy finds its callees in `scope`, where they are compiled already.
+        copy = FunctionType(kernel.__code__, scope, kernel.__name__, kernel.__defaults__)
+        copy.__module__, copy.__qualname__ = kernel.__module__, kernel.__qualname__
+        scope[kernel.__name__] = _compiled(numba, copy)
+    return SimpleNamespace(**{kernel.__name__: scope[kernel.__name__] for kernel in module.KERNELS})
+
+
+def _compiled(numba: Any, function: Callable[..., Any]) -> Any:
+    try:
+        return numba.njit(function, cache=True, nogil=True)
+    except RuntimeError:  # no directory may be written to: compile in each process
+        return numba.njit(function, nogil=True)
