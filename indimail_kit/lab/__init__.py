@@ -12,6 +12,8 @@ Place in the journey: above all rooms that do the work; below course, widgets an
 from indimail_kit.lab.corpus import make_queue as make_queue
 from indimail_kit.lab.demo import CASES as CASES
 from indimail_kit.lab.demo import run_demo as run_demo
+from indimail_kit.lab.demo_logs import DemoLogs as DemoLogs
+from indimail_kit.lab.demo_logs import make_logs as make_logs
 from indimail_kit.lab.journey import Journey as Journey
 from indimail_kit.lab.journey import RawBlock as RawBlock
 from indimail_kit.lab.journey import Station as Station
@@ -23,6 +25,7 @@ from indimail_kit.lab.tapes import record_lesson_tapes as record_lesson_tapes
 
 __all__ = [
     "CASES",
+    "DemoLogs",
     "Journey",
     "Lab",
     "RawBlock",
@@ -30,6 +33,7 @@ __all__ = [
     "SmtpdLimits",
     "Station",
     "StationState",
+    "make_logs",
     "make_queue",
     "record_lesson_tapes",
     "run_demo",
