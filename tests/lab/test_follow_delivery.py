@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from indimail_kit.delivery import SendEvent
 from indimail_kit.lab.follow_delivery import delivered
-from indimail_kit.lab.journey import Journey, StationState
+from indimail_kit.lab.journey import Journey, RawBlock, StationState
 
 JOURNEY = Journey(case="", sender="alice@example.com", recipient="bob@example.com", mechanism="")
 
@@ -61,3 +62,26 @@ def test_a_bounce_is_no_delivery_of_the_mail(tmp_path):
 
     assert [(key, changes["summary"]) for key, _, changes in told.stations] == [("inbox", "bounced")]
     assert told.journey == JOURNEY
+
+
+def test_a_mail_that_left_is_with_the_other_host():
+    """No folder here has it, and nobody threw it away: the last station shows what the other host has."""
+    far = (RawBlock("the SMTP dialogue with mx.example.org", "S: 220 hi"),)
+    event = replace(an_event("success"), channel="remote", recipient="far@example.org")
+    told = delivered(event, JOURNEY, b"", is_bounce=False, far=far)
+
+    assert told.journey.delivered_to == "host of example.org"
+    assert [(key, state) for key, state, _ in told.stations] == [
+        ("send", StationState.DONE),
+        ("inbox", StationState.DONE),
+    ]
+    assert told.stations[-1][2]["raw"] == far
+
+
+@pytest.mark.parametrize("outcome", ["failure", "deferral"])
+def test_the_other_hosts_words_are_shown_when_it_refuses(outcome):
+    """For good or for now: the dialogue is behind the last station."""
+    far = (RawBlock("the SMTP dialogue with mx.example.org", "S: 450 later"),)
+    told = delivered(replace(an_event(outcome), channel="remote"), JOURNEY, b"", is_bounce=False, far=far)
+
+    assert told.stations[-1][2]["raw"] == far
