@@ -85,6 +85,7 @@ LESSONS: Final = (
             ),
         ),
     ),
+    Needs("03_queue.ipynb", (*_EVERYWHERE, ("clamd", "yara-python")), (_SCANNER,)),
 )
 """Each notebook with what it needs, in the order of the lessons."""
 
