@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -161,6 +162,40 @@ def _moment(unix_ns: int) -> str:
         return datetime.fromtimestamp(unix_ns // 10**9, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (OverflowError, ValueError, OSError):
         return f"second {unix_ns // 10**9}"
+
+
+_SUMMARIES: Final[dict[str, str]] = {
+    "rename": "message renamed to its inode",
+    "place": "message put where its number leads",
+    "requeue": "message queued again",
+    "trash": "message thrown away",
+    "hold": "message held",
+    "release": "message brought back",
+    "found": "files of a message put aside",
+    "return": "interrupted move taken back",
+    "MoveThing": "stranger put aside",
+    "RemoveFiles": "left-over removed",
+    "MakeDirectory": "directory made",
+    "RemoveDirectory": "directory removed",
+    "SetMode": "mode set",
+    "SetOwner": "owner set",
+    "SetTime": "time set",
+    "MakeLockFile": "file of lock/ made anew",
+    "RemoveLockFile": "file of lock/ removed",
+}
+"""Purpose, or kind of deed without one -> what one of it is."""
+
+
+def summary(deeds: Iterable[object]) -> str:
+    """Return how many deeds there are of each kind, the most frequent first, for a person.
+
+    Example:
+        >>> from pathlib import Path
+        >>> summary([MakeDirectory(Path("/q"), "pid", 0o700)])
+        '1 × directory made'
+    """
+    counted = Counter(deed.purpose if isinstance(deed, MoveFiles) else type(deed).__name__ for deed in deeds)
+    return ", ".join(f"{count} × {_SUMMARIES[name]}" for name, count in counted.most_common())
 
 
 def _make_lock_file(deed: MakeLockFile) -> Words:

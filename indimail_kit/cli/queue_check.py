@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 import time
 from pathlib import Path
@@ -52,7 +53,9 @@ def check_verb(place: Path | None, split: int | None, shows_all: bool, as_json: 
     if as_json:
         print_json(document)
     elif count:
-        note(f"{count} thing(s) wrong in {len(queues.layouts)} queue(s). What repairs it: indimail-kit queue repair")
+        where = "" if place is None else f" --queue {shlex.quote(str(place))}"
+        found_text = f"{count} thing(s) wrong in {len(queues.layouts)} queue(s)."
+        note(f"{found_text} What repairs it: indimail-kit queue repair{where}")
     else:
         click.echo(f"Nothing is wrong in {len(queues.layouts)} queue(s).")
     if queues.refused:

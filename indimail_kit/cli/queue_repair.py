@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from indimail_kit.admin.plan import Plan
     from indimail_kit.admin.queue_messages import Refusal
     from indimail_kit.mailqueue import QueueLayout
+
+
+_LONG: Final = 5
+"""Steps that a person counts at a glance (unit: steps)."""
 
 
 @click.command("repair")
@@ -61,7 +65,7 @@ def repair_verb(
         for text in held:
             complain(text)
         raise SystemExit(EXIT_FAILED)
-    more = f"\n\n{refusals_text(refused)}" if refused else ""
+    more = _summary(plan) + (f"\n\n{refusals_text(refused)}" if refused else "")
     rows = [
         {
             "command": "",
@@ -123,6 +127,17 @@ def _plan_one(layouts: tuple[QueueLayout, ...], wish: str, number: int) -> tuple
         places = ", ".join(str(layout.directory) for _, layout in found)
         raise click.UsageError(f"Message {number} is in more than one queue; choose with --queue: {places}")
     return found[0][0], [found[0][1]]
+
+
+def _summary(plan: Plan) -> str:
+    """Return what a long plan comes to, to be read just before the question."""
+    from indimail_kit.admin.queue_words import summary
+
+    if len(plan) <= _LONG:
+        return ""
+    lasting = sum(bool(step.cannot_undo) for step in plan.steps)
+    said = f"{lasting} step(s) cannot be undone" if lasting else "all of it can be undone"
+    return f"\n\nIn all {len(plan)} steps: {summary(step.deed for step in plan.steps)}; {said}."
 
 
 def _held(layouts: list[QueueLayout]) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -18,6 +18,7 @@ from indimail_kit.admin.queue_deeds import (
     Move,
     MoveFiles,
     MoveThing,
+    Purpose,
     QueueDeed,
     RemoveDirectory,
     RemoveFiles,
@@ -28,6 +29,7 @@ from indimail_kit.admin.queue_deeds import (
 )
 from indimail_kit.admin.queue_messages import LINK_ORDER
 from indimail_kit.admin.queue_run import QUEUE_DOERS
+from indimail_kit.admin.queue_words import summary
 from indimail_kit.delivery.lock import QueueLock
 from indimail_kit.mailqueue import (
     KINDS,
@@ -410,6 +412,14 @@ def test_every_kind_of_deed_has_words(queue: QueueLayout) -> None:
     number = put_message(queue)
     plain = [step_of(deed) for deed in deeds(queue, number).values()]
     assert all(step.command.startswith(f"cd {queue.directory} && ") and step.text.endswith(".") for step in plain)
+
+
+def test_every_purpose_and_kind_of_deed_is_summed_up(queue: QueueLayout) -> None:
+    """A new one needs its word."""
+    purposes = [MoveFiles(queue.directory, 1, (), purpose) for purpose in get_args(Purpose)]
+    others = [kind for kind in QUEUE_DOERS if kind is not MoveFiles]
+    values = [object.__new__(kind) for kind in others]
+    assert summary([*purposes, *values]).count(" × ") == len(purposes) + len(others)
 
 
 def test_each_kind_of_file_has_its_place_in_the_order_of_new_names() -> None:

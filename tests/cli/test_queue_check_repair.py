@@ -207,7 +207,21 @@ def test_way_back_of_many_steps_is_a_list(tmp_path: Path) -> None:
     )
     result = run("repair", "--queue", made.layout.directory, "--apply", "--yes")
     assert (result.exit_code, result.stderr.count("\n  cd ")) == (0, 4)
+    assert "In all" not in result.stdout
     assert "1 step(s) cannot be taken back." in result.stderr
+
+
+def test_long_plan_is_summed_up_before_the_question(healthy: DemoQueue) -> None:
+    """How many steps of each kind, and how many cannot be undone."""
+    directory = healthy.layout.directory
+    for name in ("a", "b", "c", "d"):
+        (directory / name).touch()
+    (directory / "pid").chmod(0o755)
+    (directory / "lock" / "trigger").unlink()
+    result = run("repair", "--queue", directory)
+    assert (
+        "In all 6 steps: 4 × stranger put aside, 1 × file of lock/ made anew, 1 × mode set; all of it can be undone."
+    ) in result.stdout
 
 
 def test_what_cannot_be_taken_back_is_said(tmp_path: Path) -> None:
