@@ -14,7 +14,7 @@ from indimail_kit.cli.queue_place import opened, place_options
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
-    from indimail_kit.mailqueue import MessageFiles, QueueFile, QueueLayout
+    from indimail_kit.mailqueue import MessageFiles, QueueFile, QueueLayout, Violation
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,19}")
 
@@ -48,27 +48,38 @@ def show_verb(number: int, place: Path | None, split: int | None, as_json: bool)
     """Show message N: each of its files with inode, links, mode and times, its records, its header; nothing changes."""
     from indimail_kit.errors import QueueError
     from indimail_kit.exitcodes import MESS_FILE
-    from indimail_kit.mailqueue import QueueState, read_message
+    from indimail_kit.mailqueue import QueueState
 
     queues = opened(place, split)
     for layout in queues.layouts:
-        files = read_message(layout, number)
+        files, violations = _look(layout, number)
         if files.state is not QueueState.S1 or files.unread:
-            _print(layout, files, as_json=as_json)
+            document = _document(layout, files, violations)
+            (print_json if as_json else _print_for_people)(document)
             return
     names = ", ".join(layout.name for layout in queues.layouts)
     raise QueueError(f"message {number} is not in {names}", exit_code=MESS_FILE)
 
 
-def _print(layout: QueueLayout, files: MessageFiles, *, as_json: bool) -> None:
-    """Print a message."""
+def _look(layout: QueueLayout, number: int) -> tuple[MessageFiles, tuple[Violation, ...]]:
+    """Return the files of a message, envelopes to their end, and what is wrong with them."""
     import time
 
-    from indimail_kit.mailqueue.check import check_message
+    from indimail_kit.mailqueue.beneath import opened_queue
+    from indimail_kit.mailqueue.check import ENVELOPES_ONLY, look_until_settled
+    from indimail_kit.mailqueue.check_tree import TreeCheck
     from indimail_kit.mailqueue.layout import find_owners
+    from indimail_kit.mailqueue.snapshot import MAX_CONTENT_BYTES
 
-    violations = check_message(layout, files, now_s=int(time.time()), owners=find_owners())
-    document = {
+    sizes = ENVELOPES_ONLY | dict.fromkeys(("mess", "bounce"), MAX_CONTENT_BYTES)
+    with opened_queue(layout) as queue_fd:
+        tree = TreeCheck(layout, queue_fd, now_s=int(time.time()), owners=find_owners())
+        return look_until_settled(tree, number, max_bytes=sizes)
+
+
+def _document(layout: QueueLayout, files: MessageFiles, violations: tuple[Violation, ...]) -> dict[str, Any]:
+    """Return a message as JSON has it."""
+    return {
         "queue": files.queue,
         "message_number": files.message_number,
         "state": None if files.state is None else files.state.name,
@@ -79,10 +90,6 @@ def _print(layout: QueueLayout, files: MessageFiles, *, as_json: bool) -> None:
         "header": _header(files.file("mess")),
         "anomalies": [{"path": one.path, "rule": one.rule, "text": one.text, "why": one.why} for one in violations],
     }
-    if as_json:
-        print_json(document)
-    else:
-        _print_for_people(document)
 
 
 def _file_document(layout: QueueLayout, file: QueueFile) -> dict[str, Any]:

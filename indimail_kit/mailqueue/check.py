@@ -28,7 +28,7 @@ __all__ = ["check_kinds", "check_message", "check_queue"]
 _ENVELOPE_BYTES: Final = 1 << 26
 """Octets of an envelope that are decoded (unit: octets); 64 MiB are more than a million recipients."""
 
-_MAX_BYTES: Final = {kind: 0 if kind in ("mess", "bounce") else _ENVELOPE_BYTES for kind in KINDS}
+ENVELOPES_ONLY: Final = {kind: 0 if kind in ("mess", "bounce") else _ENVELOPE_BYTES for kind in KINDS}
 """Kind -> octets to read: mail and bounces are nobody's business here."""
 
 _LOOKS: Final = 5
@@ -68,11 +68,13 @@ def check_queue(
                 yield from look_until_settled(tree, number)[1]
 
 
-def look_until_settled(tree: TreeCheck, number: int) -> tuple[MessageFiles, tuple[Violation, ...]]:
+def look_until_settled(
+    tree: TreeCheck, number: int, *, max_bytes: Mapping[str, int] = ENVELOPES_ONLY
+) -> tuple[MessageFiles, tuple[Violation, ...]]:
     """Return the files of a message and what is wrong with it, seen twice alike; nothing wrong needs one look."""
     before: tuple[tuple[object, ...], ...] | None = None
     for _ in range(_LOOKS):
-        files = look_at_message(tree.layout, number, tree.queue_fd, max_bytes=_MAX_BYTES)
+        files = look_at_message(tree.layout, number, tree.queue_fd, max_bytes=max_bytes)
         found = check_message(tree.layout, files, now_s=tree.now_s, owners=tree.owners)
         if not found or _picture(files) == before:
             return files, found

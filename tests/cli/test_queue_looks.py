@@ -217,6 +217,18 @@ def test_show_tells_people_all_of_a_message(demo: DemoQueue) -> None:
         assert part in text
 
 
+def test_show_reads_the_list_of_recipients_to_its_end(tmp_path: Path) -> None:
+    """A mailing list has thousands; none of them is cut off, and none is told as odd."""
+    queue = make_queue(tmp_path / "queue1", messages=4, split=1, seed=3)
+    number = next(row.message_number for row in open_queues(tmp_path).snapshot().messages if row.state is QueueState.S5)
+    path = queue.layout.path("local", number)
+    path.write_bytes(b"".join(b"Tuser%05d@example.com\0" % one for one in range(5000)))
+    path.chmod(0o600)
+    shown = json.loads(run("show", str(number), "--queue", tmp_path, "--json").stdout)
+    (local,) = [file for file in shown["files"] if file["kind"] == "local"]
+    assert (len(local["records"]), local["is_truncated"], shown["anomalies"]) == (5000, False, [])
+
+
 def test_show_says_when_a_message_is_not_there(demo: DemoQueue) -> None:
     """With the queues that were looked through."""
     done = run("show", "9", "--queue", demo.layout.directory)
