@@ -36,6 +36,7 @@ from indimail_kit.mailqueue.layout import FILE_MODES, KINDS, OWNERS, QueueLayout
 from indimail_kit.mailqueue.snapshot import MessageFiles, QueueFile
 from indimail_kit.mailqueue.states import OSSIFIED_S, QueueState
 from indimail_kit.mailqueue.violations import Violation
+from indimail_kit.visible import visible
 
 LINK_ORDER: Final = ("mess", "intd", "local", "remote", "bounce", "info", "todo")
 """Order of new names; old names go in the other one. What makes a message known to qmail comes last, and goes first."""
@@ -83,7 +84,7 @@ def refusals_text(refused: Iterable[Refusal]) -> str:
     """Return what is left alone, for a person: each reason once, "" for nothing."""
     by_reason: dict[str, list[str]] = {}
     for one in refused:
-        by_reason.setdefault(one.reason, []).append(f"  - {one.violation.queue}: {one.violation.text}")
+        by_reason.setdefault(one.reason, []).append(f"  - {one.violation.queue}: {visible(one.violation.text)}")
     if not by_reason:
         return ""
     parts = (line for reason, texts in by_reason.items() for line in (*texts, f"    {reason}"))

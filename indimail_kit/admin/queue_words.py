@@ -2,7 +2,8 @@
 
 Source: ln(1), mv(1), install(1), touch(1), mkfifo(1) of GNU coreutils.
 
-Rule 1: pure; a name from a queue reaches the command quoted, so that a copied line does only what it says.
+Rule 1: pure; a name from a queue reaches the command quoted, so that a copied line does only what it says, and the
+words made visible, so that no name looks like a line of the plan.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from indimail_kit.admin.queue_deeds import (
     is_outside,
 )
 from indimail_kit.mailqueue.layout import LOCK_FILES
+from indimail_kit.visible import visible
 
 Words = tuple[str, str, str]
 """Command, what it does, what cannot be undone."""
@@ -112,7 +114,11 @@ def _move_thing(deed: MoveThing) -> Words:
         *((f"mkdir -p {quoted(parent)}",) if is_outside(deed.target) else ()),
         f"mv -nT {quoted(deed.source)} {quoted(deed.target)}",
     )
-    return _in_queue(deed, commands), f"{deed.source} goes to {deed.target}; nothing of it is deleted.", ""
+    return (
+        _in_queue(deed, commands),
+        f"{visible(deed.source)} goes to {visible(deed.target)}; nothing of it is deleted.",
+        "",
+    )
 
 
 def _remove_files(deed: RemoveFiles) -> Words:

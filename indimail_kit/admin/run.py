@@ -26,6 +26,7 @@ from indimail_kit.admin.services import read_variable
 from indimail_kit.control.envdir import write_octets
 from indimail_kit.control.supervise import read_service, send_control
 from indimail_kit.errors import KitError, SuperviseError
+from indimail_kit.visible import visible
 
 WAIT_S: Final = 10.0
 """How long a service may take to come up or go down after a command (unit: s)."""
@@ -100,7 +101,7 @@ def run_plan(plan: Plan, *, confirm: Callable[[str], bool], wait_s: float = WAIT
         except OSError as error:
             problem = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         if problem:
-            return Report(plan, is_confirmed=True, done=tuple(done), problem=problem)
+            return Report(plan, is_confirmed=True, done=tuple(done), problem=visible(problem))
         done.append(step)
     return Report(plan, is_confirmed=True, done=tuple(done))
 

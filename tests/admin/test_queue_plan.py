@@ -331,6 +331,19 @@ def test_command_for_a_hostile_name_does_what_it_says(tmp_path: Path, name: str)
     assert sorted(os.listdir(tmp_path)) == ["queue1", "queue1.found"]  # noqa: PTH208 (names as they are)
 
 
+def test_name_does_not_look_like_a_line_of_the_plan(made: DemoQueue) -> None:
+    """A newline in a file's name would write steps that nobody planned, or hide those that are."""
+    name = "core\n  2. rm -rf $HOME\n     Nothing of it is deleted."
+    (made.layout.directory / name).write_bytes(b"")
+    (made.layout.directory / "mess" / "0" / name).symlink_to("/")
+    repair = plan_queue_repair(made.layout, now_s=NOW_S)
+    assert [line for line in repair.text.splitlines() if line.startswith(("  2. rm", "     Nothing"))] == []
+    for stranger in (made.layout.directory / name, made.layout.directory / "mess" / "0" / name):
+        stranger.unlink()
+    report = run_plan(repair.plan, confirm=lambda _text: True)
+    assert ("core\\x0a  2. rm" in report.problem, "\n" in report.problem) == (True, False)
+
+
 def test_commands_of_a_plan_do_what_the_plan_does(tmp_path: Path) -> None:
     """Typed into a shell they repair the queue as well."""
     faults = ("inode-differs", "wrong-split", "unknown-file", "wrong-mode", "time-in-the-future", "info-without-mess")

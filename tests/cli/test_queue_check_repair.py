@@ -99,6 +99,14 @@ def test_hostile_name_does_not_reach_the_terminal(healthy: DemoQueue) -> None:
     assert ["\x1b" in text for text in shown] == [False, False]
 
 
+def test_name_that_is_no_utf_8_is_told(healthy: DemoQueue) -> None:
+    """As an escape in the document, which stays UTF-8; a command has its octet."""
+    os.close(os.open(os.fsencode(healthy.layout.directory / "bounce") + b"/\xff", os.O_CREAT | os.O_WRONLY))
+    found, planned = (run(verb, "--json", "--queue", healthy.layout.directory) for verb in ("check", "repair"))
+    assert json.loads(found.stdout_bytes.decode("utf-8"))[0]["path"] == "bounce/\udcff"
+    assert "bounce/\\377" in json.loads(planned.stdout_bytes.decode("utf-8"))[0]["command"]
+
+
 @pytest.mark.parametrize("verb", ["check", "repair"])
 def test_missing_queue_is_3(tmp_path: Path, verb: str) -> None:
     """The message says where it was looked for."""
