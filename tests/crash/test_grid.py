@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,9 @@ def grids(
     fast_directory: Callable[[], Path],
     crash_size: str,
     crash_counts: Callable[..., None],
-) -> Callable[[str], Found]:
-    """Return a function that runs the grid of a case once, and prints its table."""
+) -> Iterator[Callable[[str], Found]]:
+    """Return a function that runs the grid of a case once, and prints its table; at the end print one of all cases."""
+    lines: list[list[object]] = []
 
     @cache
     def run(case: str) -> Found:
@@ -95,12 +96,17 @@ def grids(
         room = "enqueue" if case in ENQUEUE else "delivery"
         title = f"faults in {room}, case {case!r}: {len(result['calls'])} system calls ({crash_size})"
         crash_counts(title, [("fault", *seen), *rows, sums])
+        totals = [sum(row.get(name, 0) for row in result["table"].values()) for name in ("cases", "killed", *WRONG)]
+        lines.append([room, case, len(result["calls"]), *totals])
         if result["repeats"]:
             repeats = sorted(result["repeats"].items(), key=lambda row: -row[1])
             crash_counts(f"what is repeated, case {case!r}", [("fault at", "cases"), *repeats])
         return case, result
 
-    return run
+    yield run
+    heading = ["room", "case", "system calls", "faults", "killed", *WRONG]
+    sums = ["all", "", *(sum(column) for column in zip(*(line[2:] for line in lines), strict=True))]  # type: ignore[arg-type]  # numbers
+    crash_counts(f"all faults in enqueue and delivery ({crash_size})", [heading, *sorted(lines, key=str), sums])
 
 
 @pytest.fixture(params=[*ENQUEUE, *DELIVERY])
