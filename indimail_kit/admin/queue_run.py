@@ -114,7 +114,11 @@ def _make_parents(queue_fd: int, path: str) -> None:
             with suppress(FileExistsError):
                 os.mkdir(name, _PRIVATE, dir_fd=fd)
                 if os.geteuid() == 0:
-                    os.chown(name, owner.st_uid, owner.st_gid, dir_fd=fd, follow_symlinks=False)
+                    made = os.open(name, _PLACE, dir_fd=fd)  # a directory, whatever has its name by now
+                    try:
+                        os.chown(f"/proc/self/fd/{made}", owner.st_uid, owner.st_gid)
+                    finally:
+                        os.close(made)
 
 
 # --- messages -------------------------------------------------------------------------------------------------------
@@ -242,7 +246,8 @@ def _make_lock_file(deed: MakeLockFile, queue_fd: int) -> None:
         inode = os.stat(new, dir_fd=fd, follow_symlinks=False).st_ino
         _change(queue_fd, place, inode, lambda known: os.chmod(known, mode))  # noqa: PTH101 (a descriptor's name)
         if deed.owner is not None:
-            os.chown(new, *deed.owner, dir_fd=fd, follow_symlinks=False)
+            uid, gid = deed.owner
+            _change(queue_fd, place, inode, lambda known: os.chown(known, uid, gid))
         os.rename(new, name, src_dir_fd=fd, dst_dir_fd=lock_fd)
 
 

@@ -205,6 +205,26 @@ def test_text_has_plan_and_refusals(tmp_path: Path) -> None:
     assert plan_queue_repair(layout, now_s=NOW_S).text.endswith("nothing to do, it is so already.")
 
 
+def test_lock_file_with_two_faults_is_made_anew_once(made: DemoQueue) -> None:
+    """The old one goes aside, a new one comes."""
+    tcpto = made.layout.directory / "lock" / "tcpto"
+    os.truncate(tcpto, 7)
+    tcpto.chmod(0o600)
+    plan = plan_queue_repair(made.layout, now_s=NOW_S).plan
+    assert [type(step.deed).__name__ for step in plan.steps] == ["MoveThing", "MakeLockFile"]
+    yes(plan)
+
+
+def test_message_of_which_a_half_is_elsewhere_is_refused(made: DemoQueue) -> None:
+    """Info is gone, mess has a second name in the trash: neither the queue nor the trash has all of it."""
+    number = preprocessed(made)
+    (made.layout.directory / "trash" / str(number)).mkdir(parents=True)
+    os.link(made.layout.path("mess", number), made.layout.directory / "trash" / str(number) / "mess")
+    made.layout.path("info", number).unlink()
+    repair = plan_queue_repair(made.layout, now_s=NOW_S)
+    assert (len(repair.plan), {one.violation.rule for one in repair.refused}) == (0, {"extra-link", "without-info"})
+
+
 @pytest.mark.parametrize("rule", ["wrong-mode", "not-directory", "unknown-file", "ossified"])
 def test_what_is_gone_by_now_is_refused(made: DemoQueue, rule: str) -> None:
     """It vanished between check and plan: run the check again."""

@@ -380,6 +380,25 @@ def test_file_that_is_exchanged_at_the_last_moment_is_not_changed(
     assert info.stat().st_mode & 0o777 == 0o600
 
 
+def test_file_that_is_exchanged_at_the_link_is_left_alone(queue: QueueLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new name turns out to be another file: it goes again, and so do the others."""
+    number = put_message(queue)
+    deed = deeds(queue, number)["move"]
+    info = queue.path("info", number)
+    real = os.link
+
+    def exchanging(old: str, new: str, **more: Any) -> None:
+        if new == "info":
+            shutil.copy2(info, info.with_name("copy"))
+            info.with_name("copy").replace(info)
+        real(old, new, **more)
+
+    monkeypatch.setattr(os, "link", exchanging)
+    names = set(files(queue))
+    assert do(deed).endswith("was exchanged at this moment")
+    assert set(files(queue)) == names
+
+
 def test_time_is_set_with_the_access_time_kept(queue: QueueLayout) -> None:
     """qmail-clean tells the age by it."""
     number = put_message(queue)

@@ -13,6 +13,7 @@ import pytest
 from indimail_kit.errors import QueueError
 from indimail_kit.mailqueue import Queued, QueueLayout, Violation, check_queue, create_queue
 from indimail_kit.mailqueue import check_tree as tree_module
+from indimail_kit.mailqueue.beneath import opened_queue
 
 Put = Callable[..., Queued]
 Unpack = Callable[[str], QueueLayout]
@@ -253,6 +254,19 @@ def test_place_that_cannot_be_looked_at_is_said(queue: QueueLayout, monkeypatch:
 
     monkeypatch.setattr(tree_module.os, "stat", refusing)
     assert ("unreadable", "lock/trigger") in check(queue, NOW_S)
+
+
+def test_what_vanishes_between_two_calls_is_not_said(queue: QueueLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that was listed and is gone, a directory that could not be read and is gone."""
+
+    def refusing(_path: str, _queue_fd: int) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    with opened_queue(queue) as queue_fd:
+        tree = tree_module.TreeCheck(queue, queue_fd, now_s=NOW_S, owners={})
+        assert list(tree.stranger("mess/0/core")) == []
+        monkeypatch.setattr(tree_module, "names_below", refusing)
+        assert list(tree.names("mess/99")) == []
 
 
 def test_message_that_changes_at_each_look_is_being_worked_on(
