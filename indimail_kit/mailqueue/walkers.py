@@ -15,7 +15,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -125,12 +125,8 @@ def _helper(task: list[Any]) -> Iterator[subprocess.Popen[bytes]]:
     pipe = subprocess.PIPE
     helper = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, pass_fds=[queue_fd])
     try:
-        with _stream(helper.stdin) as stdin:
-            try:
-                stdin.write(marshal.dumps(task))
-                stdin.close()
-            except BrokenPipeError:
-                pass  # it failed already, and its answer will say so
+        with suppress(BrokenPipeError), _stream(helper.stdin) as stdin:  # it failed then; its answer will say so
+            stdin.write(marshal.dumps(task))
         yield helper
     finally:
         helper.kill()

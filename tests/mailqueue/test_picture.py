@@ -286,6 +286,17 @@ def test_snapshot_of_a_base_has_the_messages_of_every_queue(tmp_path: Path) -> N
         picture.messages[15]
 
 
+def test_hostile_name_of_a_queue_is_escaped_in_html(tmp_path: Path) -> None:
+    """Queues, snapshot and message are shown in notebooks."""
+    make_queue(tmp_path / "<b>", messages=4, split=1, now_s=NOVEMBER_S)
+    queues = open_queues(tmp_path / "<b>")
+    picture = queues.snapshot(now_ns=NOVEMBER_S * 10**9)
+    shown = [queues._repr_html_(), picture._repr_html_(), picture.messages[0]._repr_html_()]
+    assert ["<b>" in html for html in shown] == [False, False, False]
+    assert all("&lt;b&gt;" in html for html in shown)
+    assert repr(picture.messages) == "<4 messages in 1 queue(s)>"
+
+
 def test_stream_gives_the_same_rows_and_anomalies_in_pieces(made: MakeQueue) -> None:
     """One piece for each sub-directory, and one for what lies beside them."""
     queue = made(faults=["fifo", "ossified", "unknown-file"])

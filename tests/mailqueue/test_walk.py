@@ -6,6 +6,7 @@ import io
 import marshal
 import os
 import stat
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,40 @@ def test_packed_part_is_the_same_again() -> None:
     again = Part.unpack(iter([marshal.load(stream) for _ in range(PIECES)]))  # noqa: S302 (our own octets)
     assert again.pack() == part.pack()
     assert len(Columns()) == 0
+
+
+def test_helper_answers_with_its_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program of the second core, run in this process: a task on standard input, a part on standard output."""
+    queue = make_queue(tmp_path / "queue1", messages=30, split=5, now_s=NOVEMBER_S).layout
+    queue_fd = os.open(queue.directory, os.O_RDONLY | os.O_DIRECTORY)
+    kinds = tuple(kind for kind in walk.KINDS if queue.is_split(kind))
+    shape = (queue_fd, 5, kinds, usual(now_ns=NOVEMBER_S * 10**9, owners={}))
+    stdin, stdout = io.BytesIO(marshal.dumps([[1, 3], *shape])), io.BytesIO()
+    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=stdin))
+    monkeypatch.setattr("sys.stdout", types.SimpleNamespace(buffer=stdout))
+    walk.main()
+    os.close(queue_fd)
+    stdout.seek(0)
+    part = Part.unpack(iter([marshal.load(stdout) for _ in range(PIECES)]))  # noqa: S302 (our own octets)
+    numbers = {path.name for index in (1, 3) for path in (queue.directory / "mess" / str(index)).iterdir()}
+    assert {str(number) for number in (*part.columns.numbers, *part.odd)} == numbers
+
+
+def test_directory_that_cannot_be_listed_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It opens, and then the disk fails: what is in it may be there all the same."""
+    make_queue(tmp_path / "queue1", messages=10, split=1, now_s=NOVEMBER_S)
+    queue_fd = os.open(tmp_path / "queue1", os.O_RDONLY | os.O_DIRECTORY)
+    shape = (queue_fd, 1, walk.KINDS[:-1], usual(now_ns=NOVEMBER_S * 10**9, owners={}))
+    with walk.Walk(*shape) as looking:
+        monkeypatch.setattr(os, "scandir", failing_scandir)
+        part = looking.part(0)
+    os.close(queue_fd)
+    assert ([path for path, _ in part.unread], len(part.columns)) == ([f"{kind}/0" for kind in walk.KINDS[:-1]], 0)
+
+
+def failing_scandir(_: int) -> Iterator[os.DirEntry[str]]:
+    """Fail as a broken disk does."""
+    raise OSError(5, "Input/output error")
 
 
 @pytest.fixture
