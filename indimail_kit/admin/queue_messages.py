@@ -61,7 +61,8 @@ REASONS: Final = {
     "message, then hold it or put it into the trash.",
     "unfinished-record": "What was cut off is not known, and half an address could be somebody else's. Look at the "
     "message, then hold it or put it into the trash.",
-    "unreadable": "It must be readable first: run this as root or as the owner of the queue.",
+    "unreadable": "It must be readable first: run this as root or as the owner of the queue, and again where a "
+    "directory was repaired.",
     "not-regular": "Without this file the message is not whole. Look where it came from, and put a plain file there.",
 }
 """Rule -> why it is not repaired."""

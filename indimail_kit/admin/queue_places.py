@@ -23,14 +23,13 @@ from indimail_kit.admin.queue_deeds import (
     SetOwner,
     found_directory,
 )
-from indimail_kit.admin.queue_messages import Refusal, free_path
+from indimail_kit.admin.queue_messages import REASONS, Refusal, free_path
 from indimail_kit.mailqueue.layout import DIRECTORIES, LOCK_FILES, QUEUE_MODE, QueueLayout
 from indimail_kit.mailqueue.states import OSSIFIED_S
 from indimail_kit.mailqueue.violations import Violation
 
 _LINK: Final = "It is a symbolic link, and what it leads to may hold mail: look there, then put a directory here."
 _GONE: Final = "It is gone by now: run the check again."
-_UNREADABLE: Final = "It must be readable first: run this as root or as the owner of the queue."
 
 _ORDER: Final = (
     "not-directory",
@@ -102,7 +101,7 @@ class PlaceRepair:
             yield from self._put_aside(violation)
             yield from self._make(path)
         else:
-            self.refused.append(Refusal(violation, _UNREADABLE if violation.rule == "unreadable" else _LINK))
+            self.refused.append(Refusal(violation, REASONS["unreadable"] if violation.rule == "unreadable" else _LINK))
 
     def _make(self, path: str) -> Iterator[QueueDeed]:
         """Yield what makes a directory with all that queue-fix makes in it."""
@@ -121,7 +120,7 @@ class PlaceRepair:
             return
         self._taken.add(violation.path)
         if violation.rule == "unreadable":
-            self.refused.append(Refusal(violation, _UNREADABLE))
+            self.refused.append(Refusal(violation, REASONS["unreadable"]))
             return
         if os.path.lexists(self.layout.directory / violation.path):
             yield from self._put_aside(violation)
@@ -140,5 +139,7 @@ class PlaceRepair:
             return (self.layout.directory / violation.path).lstat()
         except OSError:
             if violation.rule != "missing-directory":
-                self.refused.append(Refusal(violation, _GONE if violation.rule != "unreadable" else _UNREADABLE))
+                self.refused.append(
+                    Refusal(violation, _GONE if violation.rule != "unreadable" else REASONS["unreadable"])
+                )
             return None

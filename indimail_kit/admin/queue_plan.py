@@ -170,10 +170,18 @@ class _Names:
 
     def _taken(self, repair: Repair) -> str:
         """Return a file of somebody else that has one of the new names, "" for none."""
-        number = repair.group.number
-        own = {file.path: file.inode for file in repair.group.files}
-        there = look_at_name(self._layout, self._queue_fd, number)
-        return next((file.path for file in there if file.path not in own and file.path not in self._gone), "")
+        own = {file.path for file in repair.group.files}
+        for path in (self._layout.relative(kind, repair.group.number) for kind in KINDS):
+            if path in own or path in self._gone:
+                continue
+            try:
+                (self._layout.directory / path).lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                return f"{path} ({error.strerror})"
+            return path
+        return ""
 
     def _leave(self, repair: Repair) -> None:
         """Note that the names that a message had are free."""

@@ -137,6 +137,31 @@ def test_chain_of_numbers_begins_at_its_end(made: DemoQueue) -> None:
     assert (len(plan), list(check_queue(layout, now_s=NOW_S))) == (12, [])
 
 
+@pytest.mark.parametrize("errno", [13, 20], ids=["closed", "not a directory"])
+def test_place_of_a_new_name_that_cannot_be_looked_at(
+    made: DemoQueue, monkeypatch: pytest.MonkeyPatch, errno: int
+) -> None:
+    """What nobody may see could be a file, so the name is not taken; in what is no directory there is none."""
+    number = preprocessed(made)
+    for kind in KINDS:
+        if made.layout.path(kind, number).exists():
+            made.layout.path(kind, number).rename(made.layout.path(kind, 660188))
+    real = Path.lstat
+
+    def refusing(path: Path) -> os.stat_result:
+        if path == made.layout.path("bounce", number):
+            raise OSError(errno, os.strerror(errno)) if errno == 13 else NotADirectoryError(errno, os.strerror(errno))
+        return real(path)
+
+    monkeypatch.setattr(Path, "lstat", refusing)
+    repair = plan_queue_repair(made.layout, now_s=NOW_S)
+    assert (len(repair.plan), [one.reason for one in repair.refused]) == (
+        (0, [f"bounce/{number} (Permission denied) is in the way, and belongs to another message."])
+        if errno == 13
+        else (1, [])
+    )
+
+
 def test_attributes_are_set_before_names_change(made: DemoQueue) -> None:
     """The steps name each file by the name that it has at that moment."""
     number = next(number for number in list_messages(made.layout) if made.layout.path("info", number).exists())
@@ -241,9 +266,7 @@ def test_place_that_cannot_be_looked_at_is_refused(made: DemoQueue, path: str) -
     """Neither made anew nor guessed about."""
     places = PlaceRepair(made.layout, now_s=NOW_S, owners={})
     assert places.plan([Violation("queue1", path, "unreadable", "text")]) == []
-    assert [one.reason for one in places.refused] == [
-        "It must be readable first: run this as root or as the owner of the queue."
-    ]
+    assert [one.reason.startswith("It must be readable first") for one in places.refused] == [True]
 
 
 # --- one message ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -150,3 +151,26 @@ def test_nothing_is_lost_unsaid_and_all_else_can_be_taken_back(spoilt: Spoilt) -
     back = run_plan(report.undo_plan(), confirm=lambda _text: True)
     assert back.problem == ""
     assert picture(spoilt.layout) == {path: file for path, file in spoilt.spoilt.items() if path not in said}
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 60))])
+def test_many_corruptions_at_once_end_in_a_queue_of_refusals(tmp_path: Path, seed: int) -> None:
+    """Each plan runs to its end and loses nothing unsaid; after a few of them only what is refused is left."""
+    made = make_queue(tmp_path / "queue1", messages=120, seed=seed, split=7, now_s=NOW_S)
+    random, owners = Random(seed), owners_of(made.layout)  # noqa: S311 (no secret)
+    scene = corruptions.Scene(made.layout, made.numbers, random, NOW_S)
+    for name in random.sample(sorted(corruptions.CORRUPTIONS), 12):
+        with contextlib.suppress(OSError, ValueError):  # two of them do not fit together
+            if os.geteuid() == 0 or not corruptions.CORRUPTIONS[name].needs_root:
+                corruptions.CORRUPTIONS[name].spoil(scene)
+    for _ in range(3):
+        repair = plan_queue_repair(made.layout, now_s=NOW_S, owners=owners)
+        before = {path.lstat().st_ino for path in tmp_path.rglob("*") if not path.is_dir()}
+        report = run_plan(repair.plan, confirm=lambda _text: True)
+        said = {inode for step in repair.plan.steps for _, inode in getattr(step.deed, "files", ())}
+        assert report.problem == ""
+        assert before - {path.lstat().st_ino for path in tmp_path.rglob("*")} <= said
+    left = {(one.rule, one.path) for one in check_queue(made.layout, now_s=NOW_S, owners=owners)}
+    assert len(repair.plan) == 0
+    assert left == {(one.violation.rule, one.violation.path) for one in repair.refused}
