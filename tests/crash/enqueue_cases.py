@@ -154,11 +154,14 @@ CODES = {
     "read control/": 55,
     "close control/": 55,
     # What is done for the reader's sake: a mail is not refused for it.
+    "open mess": 0,
+    "open todo": 0,
     "scandir ": 0,  # another directory shows the layout too
     "getdents ": 0,
     "fstat input": 0,
     "fstat /dev/null": 0,
     "close ": 0,
+    "posix_fadvise ": 0,
     "open lock/trigger": 0,
     "write lock/trigger": 0,
 }
@@ -168,7 +171,7 @@ qmail-queue.c; which call each code stands for: facts, section 1."""
 UNDOING = ("ftruncate ", "unlink intd/", "unlink mess/", "unlink todo/")
 """Calls of cleaning up, which change no exit code."""
 
-LAYOUT = ("scandir ", "getdents ")
+LAYOUT = re.compile(r"(scandir|getdents) .*|(open|close) (mess|todo)")
 """Looks at the layout: when all of them fail, it is not known (62)."""
 
 
@@ -190,7 +193,7 @@ def wanted_codes(case: EnqueueCase, kind: str, fired: str, ahead: Sequence[str])
     if not fired or kind == "short" or fired.startswith(UNDOING):
         return {case.code}
     if kind == FOR_GOOD:
-        codes = [62 if call.startswith(LAYOUT) else max(codes_of(call), default=0) for call in ahead]
+        codes = [62 if LAYOUT.fullmatch(call) else max(codes_of(call), default=0) for call in ahead]
         return {next(filter(None, codes), case.code)}
     return {code or case.code for code in codes_of(fired)}
 

@@ -41,8 +41,8 @@ WRITES = ("write", "writev", "pwrite")
 
 NAMES = (
     *("chown", "close", "fchmod", "fchown", "fdatasync", "fstat", "fsync", "ftruncate", "link", "listdir", "lseek"),
-    *("lstat", "mkdir", "open", "pipe2", "pread", "pwrite", "read", "rename", "scandir", "stat", "statvfs", "symlink"),
-    *("unlink", "utime", "write", "writev"),
+    *("lstat", "mkdir", "open", "pipe2", "posix_fadvise", "pread", "pwrite", "read", "rename", "scandir", "stat"),
+    *("statvfs", "symlink", "unlink", "utime", "write", "writev"),
 )
 """The functions of `os` that are wrapped."""
 

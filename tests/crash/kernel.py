@@ -16,7 +16,7 @@ BEGIN, END = "/the deed begins", "/the deed has ended"
 
 TRACED = (
     "openat,newfstatat,fstat,lstat,stat,statx,link,linkat,unlink,unlinkat,rename,read,pread64,write,pwrite64,writev,fsync,"
-    "fdatasync,ftruncate,close,getdents64,lseek,fchmod,fchown,mkdir,utimensat,flock,pipe2,faccessat,access,statfs"
+    "fdatasync,ftruncate,close,fadvise64,getdents64,lseek,fchmod,fchown,mkdir,utimensat,flock,pipe2,faccessat,access,statfs"
 )
 """System calls that are looked at."""
 
@@ -31,6 +31,7 @@ WORDS = {
     "getdents64": "getdents",
     "utimensat": "utime",
     "faccessat": "access",
+    "fadvise64": "posix_fadvise",
 }
 """The kernel's name -> the name in `os`."""
 
@@ -119,6 +120,8 @@ def simplify(calls: Sequence[str]) -> list[str]:
             continue
         if text.startswith(("lseek ", "pipe2 ")) or (plain and plain[-1] == text and text.startswith(REPEATED)):
             continue
+        if text.startswith("scandir ") and plain and plain[-1] == text.replace("scandir", "open", 1):
+            plain.pop()  # a directory that was opened first, and is looked into by its descriptor
         plain.append(text)
     return plain
 
