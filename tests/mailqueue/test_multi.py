@@ -143,6 +143,11 @@ def test_file_system_that_cannot_be_asked_is_a_configuration_error(tmp_path: Pat
     assert caught.value.exit_code == 55
 
 
+def name_of(place: Any) -> str:
+    """Return the name of a directory that is given by its path or by a descriptor."""
+    return (Path(f"/proc/self/fd/{place}").readlink() if isinstance(place, int) else Path(place)).name
+
+
 @pytest.mark.parametrize("kinds", [("mess", "info", "local", "remote"), ("todo", "intd")], ids=["split", "bigtodo"])
 def test_layout_that_cannot_be_seen_is_not_guessed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kinds: tuple[str, ...]
@@ -151,10 +156,10 @@ def test_layout_that_cannot_be_seen_is_not_guessed(
     directory = create_queue(tmp_path / "queue1", split=2).directory
     real = os.scandir
 
-    def scandir(path: Path) -> Any:
-        if path.name in kinds:
+    def scandir(place: Any) -> Any:
+        if name_of(place) in kinds:
             raise OSError(errno.EIO, "Input/output error")
-        return real(path)
+        return real(place)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", scandir)
@@ -172,10 +177,10 @@ def test_layout_that_another_directory_shows_is_taken(
     made = create_queue(tmp_path / "queue1", split=2)
     real = os.scandir
 
-    def scandir(path: Path) -> Any:
-        if path.name == kind:
+    def scandir(place: Any) -> Any:
+        if name_of(place) == kind:
             raise OSError(errno.EACCES, "Permission denied")
-        return real(path)
+        return real(place)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", scandir)
