@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 PROVIDERS: Final = {
-    "events_frame": "indimail_kit.tables.frames:events_frame",
-    "deliveries_frame": "indimail_kit.tables.frames:deliveries_frame",
-    "messages_frame": "indimail_kit.tables.frames:messages_frame",
+    "event_columns_frame": "indimail_kit.tables.log_frames:event_columns_frame",
+    "delivery_columns_frame": "indimail_kit.tables.log_frames:delivery_columns_frame",
+    "message_columns_frame": "indimail_kit.tables.log_frames:message_columns_frame",
     "freshclam_runs_frame": "indimail_kit.tables.frames:freshclam_runs_frame",
     "clamd_reloads_frame": "indimail_kit.tables.frames:clamd_reloads_frame",
     "queue_messages_frame": "indimail_kit.tables.queue_frames:messages",

@@ -12,7 +12,7 @@ parts
 - `template`, `fields`: the small language of the forms, and what may stand in a field
 - `labels`: the stamp at the start of a line
 - `blocks`: files -> blocks of octets; `engine`: blocks -> columns (`kernel`, `columns`) or events; `speed`: how fast
-- `matchup`: events -> deliveries and messages; `log`: both together
+- `join`: blocks -> deliveries and messages as columns (`join_kernel`); `matchup`: as values; `log`: all together
 - `clamav_health`: whether the scanner's database, reloads and updates are in order; `clamav_runs` beside it
 - `writer`: the file `current` as multilog writes it
 """
@@ -32,6 +32,9 @@ from indimail_kit.logs.grammar import KINDS as KINDS
 from indimail_kit.logs.grammar import format_event as format_event
 from indimail_kit.logs.grammar import format_line as format_line
 from indimail_kit.logs.grammar import parse_line as parse_line
+from indimail_kit.logs.join import JoinedBlock as JoinedBlock
+from indimail_kit.logs.join import Joiner as Joiner
+from indimail_kit.logs.join import join_blocks as join_blocks
 from indimail_kit.logs.labels import split_label as split_label
 from indimail_kit.logs.log import Log as Log
 from indimail_kit.logs.log import read as read
@@ -51,6 +54,8 @@ __all__ = [
     "Event",
     "EventBlock",
     "Form",
+    "JoinedBlock",
+    "Joiner",
     "Log",
     "LogWriter",
     "Matched",
@@ -58,6 +63,7 @@ __all__ = [
     "clamav_health",
     "format_event",
     "format_line",
+    "join_blocks",
     "logsafe",
     "match",
     "parse_line",

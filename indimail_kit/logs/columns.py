@@ -80,6 +80,7 @@ class EventBlock:
         block_offset: Its first octet in the file, after decompression.
         skipped_bytes: Octets of the first line that were not kept.
         is_whole: Whether the last line has an end.
+        is_compiled: Whether this log is read by compiled kernels.
     """
 
     table: NDArray[np.int64] = field(repr=False)
@@ -93,6 +94,7 @@ class EventBlock:
     block_offset: int
     skipped_bytes: int
     is_whole: bool
+    is_compiled: bool = False
 
     def __len__(self) -> int:
         """Return the number of lines."""
@@ -243,6 +245,24 @@ def fill_row(row: Any, event: Event, queues: QueueNames) -> None:
             _put(row, column, event.number(name))
     if event.kind == "scheduler_queue":
         row[codes.OUTCOME] = event.octets("queue_change") != b"started"
+
+
+def block_of(events: Iterable[Event]) -> EventBlock:
+    """Return events that were read one by one as a block; their runs stay as they are."""
+    import numpy as np
+
+    others = dict(enumerate(events))
+    queues = QueueNames()
+    rows = [[-1] * codes.COLUMNS for _ in others]
+    start = 0
+    for index, event in others.items():
+        rows[index][codes.START], rows[index][codes.END] = start, start + len(event.line)
+        fill_row(rows[index], event, queues)
+        rows[index][codes.RUN] = codes.NO_RUN if event.run is None else event.run
+        start += len(event.line)
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), codes.COLUMNS)
+    octets = memoryview(b"".join(event.line for event in others.values()))
+    return EventBlock(table, octets, queues.names, others, "", 0, 0, 1, 0, 0, is_whole=True)
 
 
 def _put(row: Any, column: int, value: int | None) -> None:

@@ -90,7 +90,7 @@ class _Numbering:
         others: dict[int, Event] = {}
         block = EventBlock(
             table, raw.octets, self.queues.names, others, raw.file, self.file_index, self.position, self.line_number,
-            raw.byte_offset, raw.skipped_bytes, is_whole,
+            raw.byte_offset, raw.skipped_bytes, is_whole, compiled,
         )  # fmt: skip
         offsets, sizes = block.byte_offset, block.line_bytes
         for row in unread.tolist():
@@ -122,6 +122,31 @@ class _Numbering:
         kernels(RUN_KERNEL, compiled=compiled).count_runs(table, self.runs)
 
 
+def _look_ahead(raws: Iterator[RawBlock]) -> tuple[Iterator[RawBlock], bool]:
+    """Return the same blocks, and whether there are so many octets that compiled kernels pay."""
+    first: list[RawBlock] = []
+    fault: Exception | None = None
+    size = 0
+    while has_compiler() and size < COMPILE_BYTES and fault is None:
+        try:
+            first.append(next(raws))
+        except StopIteration:
+            break
+        except Exception as error:
+            fault = error
+        else:
+            size += len(first[-1].octets)
+
+    def again() -> Iterator[RawBlock]:
+        while first:
+            yield first.pop(0)
+        if fault is not None:
+            raise fault
+        yield from raws
+
+    return again(), size >= COMPILE_BYTES
+
+
 def read_blocks(
     *sources: Source, utc_offset_s: int = 0, block_bytes: int = BLOCK_BYTES, threads: int = 1,
     compiled: bool | None = None,
@@ -134,7 +159,7 @@ def read_blocks(
         utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
         block_bytes: Size of a block (unit: octets).
         threads: Blocks that are read at once; more than one pays with the compiled kernels only.
-        compiled: Whether the kernels are compiled; None: if numba is installed and the first block is large.
+        compiled: Whether the kernels are compiled; None: if numba is installed and the log is large.
 
     Raises:
         FormatError: A directory holds no log, or a compressed file is damaged; what was read before has been yielded.
@@ -142,38 +167,36 @@ def read_blocks(
         OSError: A file cannot be read; what was read before has been yielded.
 
     Example:
-        >>> [len(block) for block in read_blocks(b"new msg 660188\nend msg 660188\n?")]
-        [3]
+        >>> sum(len(block) for block in read_blocks(b"new msg 660188\nend msg 660188\n?"))
+        3
     """
     numbering = _Numbering(utc_offset_s=utc_offset_s)
+    raws: Iterator[RawBlock] = read_raw_blocks(*sources, block_bytes=block_bytes)
+    if compiled is None:
+        raws, compiled = _look_ahead(raws)
     with ExitStack() as stack:
-        pool: ThreadPoolExecutor | None = None
+        pool = stack.enter_context(ThreadPoolExecutor(threads, "log-block")) if threads > 1 else None
         ahead: deque[tuple[RawBlock, Future[Scanned] | Scanned]] = deque()
-        raws = read_raw_blocks(*sources, block_bytes=block_bytes)
         fault: Exception | None = None
         while True:
-            raw = None
-            if fault is None:
-                try:
-                    raw = next(raws, None)
-                except Exception as error:  # what is ahead goes out first
-                    fault = error
+            try:
+                raw = next(raws, None) if fault is None else None
+            except Exception as error:  # what was read before goes out first
+                fault, raw = error, None
             if raw is not None:
-                if compiled is None:
-                    compiled = len(raw.octets) >= COMPILE_BYTES and has_compiler()
-                if threads > 1 and pool is None:
-                    pool = stack.enter_context(ThreadPoolExecutor(threads, "log-block"))
-                scan: Future[Scanned] | Scanned = (
-                    pool.submit(scan_block, raw, compiled=compiled) if pool else scan_block(raw, compiled=compiled)
+                ahead.append(
+                    (
+                        raw,
+                        pool.submit(scan_block, raw, compiled=compiled) if pool else scan_block(raw, compiled=compiled),
+                    )
                 )
-                ahead.append((raw, scan))
-            if ahead and (raw is None or len(ahead) > threads or pool is None):
+            if ahead and (raw is None or pool is None or len(ahead) > threads + 1):
                 raw, scan = ahead.popleft()
-                scanned = scan.result() if isinstance(scan, Future) else scan
-                yield numbering.finish(raw, scanned, compiled=bool(compiled))
-                del raw, scan, scanned  # only the reader keeps a block
+                yield numbering.finish(raw, scan.result() if isinstance(scan, Future) else scan, compiled=compiled)
+                del scan  # only the reader keeps a block
             elif raw is None:
                 break
+            del raw
         if fault is not None:
             raise fault
 

@@ -13,57 +13,73 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from indimail_kit.logs.engine import Source, read_events
+from indimail_kit.logs.blocks import Source
+from indimail_kit.logs.columns import KIND_NAMES, EventBlock
+from indimail_kit.logs.engine import read_blocks
 from indimail_kit.logs.event import UNKNOWN, Event
-from indimail_kit.logs.matchup import Matched, match
+from indimail_kit.logs.join import JoinedBlock, join_blocks
+from indimail_kit.logs.matchup import Matched, match_joined
 from indimail_kit.wiring import html_of, provider
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Log:
     """Every line of one or more logs.
 
     Attributes:
-        events_list: One event for each line, in the order read.
+        blocks: The lines as columns, in the order read.
         name: What was read, for people.
     """
 
-    events_list: Sequence[Event] = field(repr=False)
+    blocks: Sequence[EventBlock] = field(repr=False)
     name: str = ""
 
     def __len__(self) -> int:
         """Return the number of lines."""
-        return len(self.events_list)
+        return sum(len(block) for block in self.blocks)
 
     @cached_property
     def kinds(self) -> Counter[str]:
         """Return how many lines of each kind there are."""
-        return Counter(event.kind for event in self.events_list)
+        kinds: Counter[str] = Counter()
+        for block in self.blocks:
+            kinds.update(KIND_NAMES[code] for code in block.kind.tolist())
+        return kinds
 
     @property
     def unknown(self) -> tuple[Event, ...]:
         """Return the lines that no form fits."""
-        return tuple(event for event in self.events_list if event.kind == UNKNOWN)
+        return tuple(event for block in self.blocks for event in block.others.values() if event.kind == UNKNOWN)
+
+    @cached_property
+    def events_list(self) -> tuple[Event, ...]:
+        """Return one event for each line, in the order read: every line is read by the grammar now."""
+        return tuple(event for block in self.blocks for event in block.events())
+
+    @cached_property
+    def joined(self) -> tuple[JoinedBlock, ...]:
+        """Return the deliveries and messages as columns, in the order in which they ended."""
+        return tuple(join_blocks(self.blocks))
 
     @cached_property
     def matched(self) -> Matched:
         """Return the deliveries and messages as values."""
-        return match(self.events_list)
+        return match_joined(self.joined)
 
     @cached_property
     def events(self) -> Any:
         """Return the DataFrame `schemas.EVENTS`: one row for each line."""
-        return provider("events_frame")(self.events_list)
+        return provider("event_columns_frame")(self.blocks)
 
     @cached_property
     def deliveries(self) -> Any:
         """Return the DataFrame `schemas.DELIVERIES`: one row for each delivery."""
-        return provider("deliveries_frame")(self.matched.deliveries)
+        return provider("delivery_columns_frame")(self.joined)
 
     @cached_property
     def messages(self) -> Any:
         """Return the DataFrame `schemas.MESSAGES`: one row for each life of a message number."""
-        return provider("messages_frame")(self.matched.messages)
+        return provider("message_columns_frame")(self.joined)
 
     def __repr__(self) -> str:
         """Return one line: what was read and how much of it is understood."""
@@ -76,7 +92,7 @@ class Log:
 
 
 def read(*sources: Source, utc_offset_s: int = 0) -> Log:
-    """Read logs: files (plain or .gz), multilog directories, or octets; oldest first.
+    """Read logs: files (plain, .gz or .zst), multilog directories, or octets; oldest first.
 
     Args:
         sources: What to read.
@@ -88,4 +104,4 @@ def read(*sources: Source, utc_offset_s: int = 0) -> Log:
         OSError: A file cannot be read.
     """
     name = ", ".join("octets" if isinstance(source, bytes) else str(source) for source in sources)
-    return Log(tuple(read_events(*sources, utc_offset_s=utc_offset_s)), name)
+    return Log(tuple(read_blocks(*sources, utc_offset_s=utc_offset_s)), name)

@@ -1,13 +1,10 @@
-"""Events -> deliveries and messages, as matchup(1) pairs them.
+"""Deliveries and messages as values: what `join` pairs, as matchup(1) does, one object a row.
 
-A message's number is an inode and is used again at once; a delivery's number starts at 1 with each qmail-send. So a
-message is known by (queue, number, lifetime) and a delivery by (queue, run, number), and both are paired in the order
-of the lines.
-
-Source: IndiMail matchup.c `info()`, `starting()`, `delivery()`, `endmsg()`, `newmsg()`, `extra()`; qmail-log(5).
+Source: IndiMail matchup.c; qmail-log(5); the pairing itself is in `join_kernel`.
 
 Rule 1: what begins or ends outside of the log is a row too, with nulls: nothing disappears.
 Rule 2: what the log does not say stays unknown: a delivery that qmail-send's exit cut off has no outcome.
+Rule 3: a delivery tells of its message what the log had told when the delivery ended.
 
 Deviation:
     matchup(1) keys messages by their number alone, prints nothing for a delivery or a message whose beginning it did
@@ -17,11 +14,14 @@ Deviation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from indimail_kit.logs import join_codes as codes
+from indimail_kit.logs.columns import block_of
 from indimail_kit.logs.event import Event
+from indimail_kit.logs.join import JoinedBlock, join_blocks
+from indimail_kit.logs.kernel_codes import CHANNELS, NO_TIME, OUTCOMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,222 +137,86 @@ class Matched:
         return tuple(message for message in self.messages if message.is_open)
 
 
-@dataclass(slots=True)
-class _Life:
-    """A message while its lines come in."""
+def _number(value: int) -> int | None:
+    return None if value < 0 else value
 
-    queue: str
-    message_number: int
-    lifetime: int
-    first_event: int
-    is_from_new: bool = False
-    info: Event | None = None
-    queued_ns: int | None = None
-    recipient_count: int | None = None
-    counts: dict[str, int] = field(default_factory=lambda: {"success": 0, "failure": 0, "deferral": 0})
-    bounce_qp: int | None = None
-    end: Event | None = None
-    end_event: int | None = None
-    is_open: bool = True
 
-    def frozen(self) -> Message:
-        return Message(
-            queue=self.queue,
-            message_number=self.message_number,
-            lifetime=self.lifetime,
-            sender=self.info.sender if self.info else None,
-            qp=self.info.qp if self.info else None,
-            uid=self.info.uid if self.info else None,
-            message_bytes=self.info.message_bytes if self.info else None,
-            recipient_count=self.recipient_count,
-            queued_ns=self.queued_ns,
-            ended_ns=self.end.unix_ns if self.end else None,
-            successes=self.counts["success"],
-            failures=self.counts["failure"],
-            deferrals=self.counts["deferral"],
-            bounce_qp=self.bounce_qp,
-            is_open=self.is_open,
-            first_event=self.first_event,
-            end_event=self.end_event,
+def _time(value: int) -> int | None:
+    return None if value == NO_TIME else value
+
+
+def deliveries_of(joined: JoinedBlock) -> list[Delivery]:
+    """Return the deliveries as values, in the order of the rows."""
+    recipients = joined.octets_of(joined.deliveries, codes.D_RECIPIENT)
+    senders = joined.octets_of(joined.deliveries, codes.D_SENDER)
+    rows = zip(joined.deliveries.tolist(), recipients, senders, joined.reports(), strict=True)
+    return [
+        Delivery(
+            queue=joined.queues[row[codes.D_QUEUE]],
+            run=row[codes.D_RUN],
+            delivery_number=row[codes.D_NUMBER],
+            message_number=_number(row[codes.D_MESSAGE]),
+            lifetime=_number(row[codes.D_LIFETIME]),
+            channel=CHANNELS[row[codes.D_CHANNEL]] if row[codes.D_CHANNEL] >= 0 else None,
+            recipient=recipient,
+            sender=sender,
+            qp=_number(row[codes.D_QP]),
+            uid=_number(row[codes.D_UID]),
+            message_bytes=_number(row[codes.D_BYTES]),
+            queued_ns=_time(row[codes.D_QUEUED]),
+            started_ns=_time(row[codes.D_STARTED]),
+            ended_ns=_time(row[codes.D_ENDED]),
+            outcome=OUTCOMES[row[codes.D_OUTCOME]] if row[codes.D_OUTCOME] >= 0 else None,
+            report=report,
+            is_open=row[codes.D_IS_OPEN] == 1,
+            start_event=_number(row[codes.D_START_EVENT]),
+            end_event=_number(row[codes.D_END_EVENT]),
         )
+        for row, recipient, sender, report in rows
+    ]
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """A delivery while its lines come in."""
-
-    queue: str
-    run: int
-    delivery_number: int
-    life: _Life | None = None
-    start: Event | None = None
-    start_event: int | None = None
-    end: Event | None = None
-    end_event: int | None = None
-    is_open: bool = True
-
-    def frozen(self) -> Delivery:
-        life, start, end = self.life, self.start, self.end
-        info = life.info if life else None
-        return Delivery(
-            queue=self.queue,
-            run=self.run,
-            delivery_number=self.delivery_number,
-            message_number=life.message_number if life else None,
-            lifetime=life.lifetime if life else None,
-            channel=start.channel if start else None,
-            recipient=start.recipient if start else None,
-            sender=info.sender if info else None,
-            qp=info.qp if info else None,
-            uid=info.uid if info else None,
-            message_bytes=info.message_bytes if info else None,
-            queued_ns=life.queued_ns if life else None,
-            started_ns=start.unix_ns if start else None,
-            ended_ns=end.unix_ns if end else None,
-            outcome=end.outcome if end else None,
-            report=end.report if end else None,
-            is_open=self.is_open,
-            start_event=self.start_event,
-            end_event=self.end_event,
+def messages_of(joined: JoinedBlock) -> list[Message]:
+    """Return the messages as values, in the order of the rows."""
+    senders = joined.octets_of(joined.messages, codes.M_SENDER)
+    return [
+        Message(
+            queue=joined.queues[row[codes.M_QUEUE]],
+            message_number=row[codes.M_NUMBER],
+            lifetime=row[codes.M_LIFETIME],
+            sender=sender,
+            qp=_number(row[codes.M_QP]),
+            uid=_number(row[codes.M_UID]),
+            message_bytes=_number(row[codes.M_BYTES]),
+            recipient_count=_number(row[codes.M_RECIPIENTS]),
+            queued_ns=_time(row[codes.M_QUEUED]),
+            ended_ns=_time(row[codes.M_ENDED]),
+            successes=row[codes.M_COUNTS],
+            failures=row[codes.M_COUNTS + 1],
+            deferrals=row[codes.M_COUNTS + 2],
+            bounce_qp=_number(row[codes.M_BOUNCE_QP]),
+            is_open=row[codes.M_IS_OPEN] == 1,
+            first_event=row[codes.M_FIRST_EVENT],
+            end_event=_number(row[codes.M_END_EVENT]),
         )
+        for row, sender in zip(joined.messages.tolist(), senders, strict=True)
+    ]
 
 
-@dataclass(slots=True)
-class _Matcher:
-    """The state between two lines: open messages by (queue, number), open deliveries by queue and number."""
-
-    lives: list[_Life] = field(default_factory=list)
-    attempts: list[_Attempt] = field(default_factory=list)
-    open_lives: dict[tuple[str, int], _Life] = field(default_factory=dict)
-    open_attempts: dict[str, dict[int, _Attempt]] = field(default_factory=dict)
-    lifetimes: dict[tuple[str, int], int] = field(default_factory=dict)
-
-    def begin(self, queue: str, number: int, position: int) -> _Life:
-        """Open a new life; an older one that is still open lost its end."""
-        self.close(queue, number)
-        lifetime = self.lifetimes[queue, number] = self.lifetimes.get((queue, number), 0) + 1
-        life = _Life(queue, number, lifetime, position)
-        self.open_lives[queue, number] = life
-        self.lives.append(life)
-        return life
-
-    def close(self, queue: str, number: int) -> None:
-        """Close a life, if it is open."""
-        life = self.open_lives.pop((queue, number), None)
-        if life is not None:
-            life.is_open = False
-
-    def life(self, event: Event, position: int) -> _Life:
-        """Return the open life that a line is about; one whose beginning the log does not show begins here."""
-        return self.known(event) or self.begin(event.queue, event.message_number or 0, position)
-
-    def known(self, event: Event) -> _Life | None:
-        """Return the open life that a line is about, or None.
-
-        slowq-send writes "new msg" without the queue's name and every other line with it: the first line that names the
-        queue takes such a life over.
-        """
-        queue, number = event.queue, event.message_number or 0
-        nameless = self.open_lives.get(("", number)) if queue else None
-        if nameless is None:
-            return self.open_lives.get((queue, number))
-        del self.open_lives["", number]
-        self.lifetimes["", number] -= 1
-        self.close(queue, number)
-        nameless.queue = queue
-        nameless.lifetime = self.lifetimes[queue, number] = self.lifetimes.get((queue, number), 0) + 1
-        self.open_lives[queue, number] = nameless
-        return nameless
-
-    def new_msg(self, event: Event, position: int) -> None:
-        life = self.begin(event.queue, event.message_number or 0, position)
-        life.is_from_new = True
-        life.queued_ns = event.unix_ns
-
-    def info_msg(self, event: Event, position: int) -> None:
-        life = self.known(event)
-        if life is None or life.info is not None or not life.is_from_new:
-            life = self.begin(event.queue, event.message_number or 0, position)
-        life.info = event
-        life.queued_ns = event.unix_ns
-
-    def todo_recipient(self, event: Event, position: int) -> None:
-        life = self.life(event, position)
-        life.recipient_count = (life.recipient_count or 0) + 1
-
-    def extra(self, event: Event, position: int) -> None:
-        life = self.life(event, position)
-        for outcome, name in _EXTRA.items():
-            life.counts[outcome] = event.number(name) or 0
-
-    def bounce_msg(self, event: Event, position: int) -> None:
-        self.life(event, position).bounce_qp = event.qp
-
-    def end_msg(self, event: Event, position: int) -> None:
-        life = self.life(event, position)
-        life.end, life.end_event = event, position
-        self.close(life.queue, life.message_number)
-
-    def attempts_of(self, event: Event) -> dict[int, _Attempt]:
-        """Return the open deliveries of a line's queue, those of an older run cut off."""
-        attempts = self.open_attempts.setdefault(event.queue, {})
-        if any(attempt.run != (event.run or 0) for attempt in attempts.values()):
-            _cut_off(attempts)
-        return attempts
-
-    def starting_delivery(self, event: Event, position: int) -> None:
-        number = event.delivery_number or 0
-        attempt = _Attempt(event.queue, event.run or 0, number, self.life(event, position), event, position)
-        self.attempts_of(event)[number] = attempt
-        self.attempts.append(attempt)
-
-    def delivery(self, event: Event, position: int) -> None:
-        number = event.delivery_number or 0
-        attempt = self.attempts_of(event).pop(number, None)
-        if attempt is None:
-            attempt = _Attempt(event.queue, event.run or 0, number)
-            self.attempts.append(attempt)
-        attempt.end, attempt.end_event, attempt.is_open = event, position, False
-        if attempt.life is not None and event.outcome is not None:
-            attempt.life.counts[event.outcome] += 1
-
-    def stopped(self, event: Event, _position: int) -> None:
-        _cut_off(self.open_attempts.get(event.queue, {}))
-
-    def scheduler_queue(self, event: Event, position: int) -> None:
-        if event.octets("queue_change") != b"started":
-            self.stopped(event, position)
-
-    def scheduler_exit(self, _event: Event, _position: int) -> None:
-        for attempts in self.open_attempts.values():
-            _cut_off(attempts)
+def match_joined(joined: Iterable[JoinedBlock]) -> Matched:
+    """Return what was joined as values, in the order in which it began."""
+    deliveries: list[Delivery] = []
+    messages: list[Message] = []
+    for block in joined:
+        deliveries.extend(deliveries_of(block))
+        messages.extend(messages_of(block))
+    deliveries.sort(key=_began)
+    messages.sort(key=lambda message: message.first_event)
+    return Matched(tuple(deliveries), tuple(messages))
 
 
-def _cut_off(attempts: dict[int, _Attempt]) -> None:
-    """Close deliveries whose qmail-send is gone: nobody will ever log their end."""
-    for attempt in attempts.values():
-        attempt.is_open = False
-    attempts.clear()
-
-
-_EXTRA: Final = {"success": "successes", "failure": "failures", "deferral": "deferrals"}
-
-_STEPS: Final[dict[str, Callable[[_Matcher, Event, int], None]]] = {
-    "new_msg": _Matcher.new_msg,
-    "info_msg": _Matcher.info_msg,
-    "todo_recipient": _Matcher.todo_recipient,
-    "extra": _Matcher.extra,
-    "starting_delivery": _Matcher.starting_delivery,
-    "delivery": _Matcher.delivery,
-    "delivery_mangled": _Matcher.delivery,
-    "bounce_msg": _Matcher.bounce_msg,
-    "end_msg": _Matcher.end_msg,
-    "send_start": _Matcher.stopped,
-    "send_exit": _Matcher.stopped,
-    "scheduler_queue": _Matcher.scheduler_queue,
-    "scheduler_exit": _Matcher.scheduler_exit,
-}
-"""Kind of line -> what it changes; every other kind changes nothing."""
+def _began(delivery: Delivery) -> int:
+    return delivery.start_event if delivery.start_event is not None else delivery.end_event or 0
 
 
 def match(events: Iterable[Event]) -> Matched:
@@ -364,11 +228,4 @@ def match(events: Iterable[Event]) -> Matched:
         >>> [(message.message_number, message.sender, message.is_open) for message in matched.messages]
         [(5, b'a@b', False)]
     """
-    matcher = _Matcher()
-    for position, event in enumerate(events):
-        step = _STEPS.get(event.kind)
-        if step is not None:
-            step(matcher, event, position)
-    return Matched(
-        tuple(attempt.frozen() for attempt in matcher.attempts), tuple(life.frozen() for life in matcher.lives)
-    )
+    return match_joined(join_blocks([block_of(events)]))

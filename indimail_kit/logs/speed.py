@@ -19,8 +19,8 @@ from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 
 COMPILE_BYTES: Final = 3 * 1024 * 1024
-"""Size of a first block from which the compiled kernels are used (unit: octets): loading them takes as long as reading
-about as much without."""
+"""Size of a log from which the compiled kernels are used (unit: octets): loading them takes as long as reading about
+as much without."""
 
 
 def has_compiler() -> bool:
@@ -41,7 +41,7 @@ def kernels(module_name: str, *, compiled: bool) -> Any:
         return module
     import numba  # half a second: only for large logs
 
-    scope = dict(vars(module))
+    scope = {name: value for kernel in module.KERNELS for name, value in kernel.__globals__.items()}
     for kernel in module.KERNELS:
         # The copy finds its callees in `scope`, where they are compiled already.
         copy = FunctionType(kernel.__code__, scope, kernel.__name__, kernel.__defaults__)
@@ -51,7 +51,12 @@ def kernels(module_name: str, *, compiled: bool) -> Any:
 
 
 def _compiled(numba: Any, function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called.
+
+    Kernels make no arrays, so that nobody has to count who holds one: the counting takes two thirds of the time.
+    """
+    options: dict[str, Any] = {"nogil": True, "_nrt": False}
     try:
-        return numba.njit(function, cache=True, nogil=True)
+        return numba.njit(function, cache=True, **options)
     except RuntimeError:  # no directory may be written to: compile in each process
-        return numba.njit(function, nogil=True)
+        return numba.njit(function, **options)

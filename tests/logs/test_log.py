@@ -55,7 +55,7 @@ def test_pandas_is_not_imported_before_a_table_is_asked_for() -> None:
     """The room of the logs works where pandas is not wanted."""
     program = (
         "import sys; from indimail_kit.logs import read; log = read(b'new msg 1'); log.matched\n"
-        "assert 'pandas' not in sys.modules and 'numpy' not in sys.modules; log.events; assert 'pandas' in sys.modules"
+        "assert 'pandas' not in sys.modules ; log.events; assert 'pandas' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 

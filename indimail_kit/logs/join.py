@@ -1,0 +1,194 @@
+"""Blocks of columns -> deliveries and messages as columns, with only the open rows carried from block to block.
+
+Rule 1: one join: `matchup.match`, `log.Log` and the command `logs matchup` all go through here.
+Rule 2: what does not fit into one answer comes in several; a row of text can be long, and a log hostile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from indimail_kit.logs import join_codes as codes
+from indimail_kit.logs.columns import MANGLED_REPORT, EventBlock
+from indimail_kit.logs.join_kernel import ROOM_BYTES
+from indimail_kit.logs.speed import kernels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KERNEL: Final = "indimail_kit.logs.join_carry"
+"""Module whose kernels join."""
+
+_TEXT_BYTES: Final = 3 << 20
+"""Room for the texts of one answer (unit: octets)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedBlock:
+    """Deliveries and messages that were finished, in the order in which they ended.
+
+    Attributes:
+        deliveries: int64, shape (deliveries, `join_codes.D_COLUMNS`).
+        messages: int64, shape (messages, `join_codes.M_COLUMNS`).
+        texts: Senders, recipients and reports; spans are positions in it.
+        queues: Code of a queue -> its name.
+    """
+
+    deliveries: NDArray[np.int64] = field(repr=False)
+    messages: NDArray[np.int64] = field(repr=False)
+    texts: bytes = field(repr=False)
+    queues: Sequence[str]
+
+    def octets_of(self, rows: NDArray[np.int64], column: int) -> list[bytes | None]:
+        """Return the texts of a span column of deliveries or messages; None is null."""
+        texts = self.texts
+        return [texts[start:end] if start >= 0 else None for start, end in rows[:, column : column + 2].tolist()]
+
+    def reports(self) -> list[bytes | None]:
+        """Return the reports of the deliveries; None without an end."""
+        reports = self.octets_of(self.deliveries, codes.D_REPORT)
+        outcomes = self.deliveries[:, codes.D_OUTCOME].tolist()
+        return [
+            MANGLED_REPORT if report is None and outcome >= 0 else report
+            for report, outcome in zip(reports, outcomes, strict=True)
+        ]
+
+
+class Joiner:
+    r"""The join of a log, block by block: `feed` each block, then `finish`.
+
+    Example:
+        >>> from indimail_kit.logs.engine import read_blocks
+        >>> joiner = Joiner()
+        >>> (block,) = read_blocks(b"new msg 5\nend msg 5\n")
+        >>> [len(one.messages) for one in joiner.feed(block)], [len(one.messages) for one in joiner.finish()]
+        ([1], [0])
+    """
+
+    def __init__(self) -> None:
+        self._compiled = False  # as the first block says
+        self._store: codes.Store | None = None
+        self._queues: Sequence[str] = ("",)
+
+    def feed(self, block: EventBlock) -> Iterator[JoinedBlock]:
+        """Take in the lines of a block and yield what was finished by them: one answer, rarely more."""
+        if self._store is None:
+            self._compiled = block.is_compiled
+        self._queues = block.queues
+        kernel = kernels(KERNEL, compiled=self._compiled)
+        store = self._prepared(len(block), block.octets, kernel)
+        table = block.table if self._compiled else block.table.tolist()
+        row = 0
+        while True:
+            row = kernel.join(store, table, row, block.first_position)
+            yield self._taken(store)
+            if row == len(table):
+                break
+        size = kernel.carried_bytes(store)
+        carry = self._octets(size)
+        kernel.move_together(store, carry)
+        self._store = store._replace(carry=carry if self._compiled else bytes(carry))
+
+    def finish(self) -> Iterator[JoinedBlock]:
+        """Yield what is still open; the joiner is empty then."""
+        kernel = kernels(KERNEL, compiled=self._compiled)
+        store = self._prepared(0, memoryview(b""), kernel)
+        is_all = False
+        while not is_all:
+            is_all = kernel.give_rest(store)
+            yield self._taken(store)
+        self._store = None
+
+    def _octets(self, size: int) -> Any:
+        if not self._compiled:
+            return bytearray(size)
+        import numpy as np
+
+        return np.empty(size, dtype=np.uint8)
+
+    def _grid(self, rows: int, columns: int, old: Any = None, used: int = 0) -> Any:
+        """Return room for rows, the first of which are the old ones."""
+        if not self._compiled:
+            kept = old[:used] if old is not None else []
+            return kept + [[-1] * columns for _ in range(rows - used)]
+        import numpy as np
+
+        if old is not None and rows <= len(old):
+            return old
+        grid = np.full((rows, columns), -1, dtype=np.int64)
+        if old is not None:
+            grid[:used] = old[:used]
+        return grid
+
+    def _slots(self, count: int, old: Any = None) -> Any:
+        """Return an empty hash table with room for so many rows."""
+        if self._compiled and old is not None and len(old) >= 2 * count:
+            old.fill(-1)
+            return old
+        size = 1 << max(4, (2 * count).bit_length())
+        if not self._compiled:
+            return [-1] * size
+        import numpy as np
+
+        return np.full(size, -1, dtype=np.int64)
+
+    def _prepared(self, lines: int, octets: memoryview, kernel: Any) -> codes.Store:
+        """Return the store with room for a block."""
+        import numpy as np
+
+        old = self._store
+        counts = old.counts if old else [0] * codes.COUNTS
+        if self._compiled and not old:
+            counts = np.zeros(codes.COUNTS, dtype=np.int64)
+        lives, attempts, keys = (int(counts[index]) + lines for index in (codes.LIVES, codes.ATTEMPTS, codes.KEYS))
+        is_full = old is None or len(old.key_slots) < 2 * keys
+        store = codes.Store(
+            counts=counts,
+            lives=self._grid(lives, codes.L_COLUMNS, old and old.lives, counts[codes.LIVES]),
+            attempts=self._grid(attempts, codes.A_COLUMNS, old and old.attempts, counts[codes.ATTEMPTS]),
+            keys=self._grid(_grown(keys, old), codes.K_COLUMNS, old and old.keys, counts[codes.KEYS]),
+            key_slots=self._slots(2 * keys) if is_full else old.key_slots,  # type: ignore[union-attr]  # is_full
+            attempt_slots=self._slots(attempts, old and old.attempt_slots),
+            queues=self._grid(len(self._queues), codes.Q_COLUMNS, old and old.queues, len(old.queues) if old else 0),
+            carry=old.carry if old else (self._octets(0) if self._compiled else b""),
+            octets=np.frombuffer(octets, dtype=np.uint8) if self._compiled else bytes(octets),
+            deliveries=self._grid(attempts, codes.D_COLUMNS, old and old.deliveries),
+            messages=self._grid(lives, codes.M_COLUMNS, old and old.messages),
+            texts=old.texts if old else self._octets(_TEXT_BYTES + ROOM_BYTES),
+        )
+        for row in store.queues[len(old.queues) if old else 0 :]:
+            row[codes.Q_OPEN] = 0
+        kernel.fill_slots(store, int(is_full))
+        return store
+
+    def _taken(self, store: codes.Store) -> JoinedBlock:
+        """Return what was finished, and make room."""
+        import numpy as np
+
+        deliveries, messages, texts = (
+            int(store.counts[index]) for index in (codes.DELIVERIES, codes.MESSAGES, codes.TEXTS)
+        )
+        for index in (codes.DELIVERIES, codes.MESSAGES, codes.TEXTS):
+            store.counts[index] = 0
+        return JoinedBlock(
+            np.array(store.deliveries[:deliveries], dtype=np.int64).reshape(deliveries, codes.D_COLUMNS),
+            np.array(store.messages[:messages], dtype=np.int64).reshape(messages, codes.M_COLUMNS),
+            bytes(memoryview(store.texts)[:texts]),
+            self._queues,
+        )
+
+
+def _grown(keys: int, old: codes.Store | None) -> int:
+    """Return for how many keys there is to be room: doubled when it must grow, so that growing is rare."""
+    return keys if old is None or keys <= len(old.keys) else 2 * keys
+
+
+def join_blocks(blocks: Iterable[EventBlock]) -> Iterator[JoinedBlock]:
+    """Yield the deliveries and messages of a log, in the order in which they ended; the open ones come last."""
+    joiner = Joiner()
+    for block in blocks:
+        yield from joiner.feed(block)
+    yield from joiner.finish()
