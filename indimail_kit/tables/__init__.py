@@ -2,16 +2,26 @@
 
 Place in the mail's journey: behind `logs`, before `trace` and the widgets. pandas starts here; the columns, their
 dtypes, units and null rules are said once, in `schemas` and `queue_schemas`; `frames` makes the tables of logs,
-`queue_frames` those of a snapshot, `questions` answers an administrator's.
+`queue_frames` those of a snapshot, `event_frames` draws status lines, scans and SMTP sessions from EVENTS; `questions`
+answers an administrator's, and ``frame.qmail`` asks them of a table.
 """
 
 from __future__ import annotations
 
+from indimail_kit.tables import questions as questions
+from indimail_kit.tables.event_frames import auth_frame as auth_frame
+from indimail_kit.tables.event_frames import scans_frame as scans_frame
+from indimail_kit.tables.event_frames import sessions_frame as sessions_frame
+from indimail_kit.tables.event_frames import status_frame as status_frame
 from indimail_kit.tables.frames import as_text as as_text
 from indimail_kit.tables.frames import build_frame as build_frame
 from indimail_kit.tables.frames import deliveries_frame as deliveries_frame
 from indimail_kit.tables.frames import events_frame as events_frame
 from indimail_kit.tables.frames import messages_frame as messages_frame
+from indimail_kit.tables.log_schemas import AUTH_ATTEMPTS as AUTH_ATTEMPTS
+from indimail_kit.tables.log_schemas import SCANS as SCANS
+from indimail_kit.tables.log_schemas import SESSIONS as SESSIONS
+from indimail_kit.tables.log_schemas import STATUS as STATUS
 from indimail_kit.tables.questions import qshape as qshape
 from indimail_kit.tables.queue_frames import anomalies as anomalies
 from indimail_kit.tables.queue_frames import messages as messages
@@ -33,6 +43,7 @@ from indimail_kit.tables.tapes import crash_frame as crash_frame
 from indimail_kit.tables.tapes import tape_frame as tape_frame
 
 __all__ = [
+    "AUTH_ATTEMPTS",
     "CRASHES",
     "DELIVERIES",
     "EVENTS",
@@ -42,12 +53,16 @@ __all__ = [
     "QUEUE_MESSAGES",
     "QUEUE_RECIPIENTS",
     "QUEUE_TABLES",
+    "SCANS",
+    "SESSIONS",
+    "STATUS",
     "TABLES",
     "TAPE",
     "Column",
     "Table",
     "anomalies",
     "as_text",
+    "auth_frame",
     "build_frame",
     "crash_frame",
     "deliveries_frame",
@@ -55,6 +70,10 @@ __all__ = [
     "messages",
     "messages_frame",
     "qshape",
+    "questions",
     "recipients",
+    "scans_frame",
+    "sessions_frame",
+    "status_frame",
     "tape_frame",
 ]

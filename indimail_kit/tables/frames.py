@@ -6,7 +6,7 @@ Rule 2: octets become text in one place: UTF-8, and ``\xNN`` for what is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,6 +62,7 @@ def build_frame(table: Table, values: Iterable[object]) -> pd.DataFrame:
     """Return the values as rows of a table; index 0 … n-1."""
     import pandas as pd
 
+    teach_pandas()
     rows = values if isinstance(values, Sequence) else tuple(values)
     columns = {
         column.name: _column(column.dtype, list(map(attrgetter(column.attribute), rows))) for column in table.columns
@@ -94,8 +95,32 @@ def clamd_reloads_frame(reloads: Iterable[Reload]) -> pd.DataFrame:
     return build_frame(CLAMD_RELOADS, reloads)
 
 
+def shape_frame(table: Table, columns: Mapping[str, Any] | pd.DataFrame) -> pd.DataFrame:
+    """Return columns that are computed already as a table: its order, its dtypes, index 0 … n-1.
+
+    Args:
+        table: The shape.
+        columns: Name -> series or array, all of one length; what the table does not name is left out.
+    """
+    import pandas as pd
+
+    teach_pandas()
+    cells = {
+        column.name: pd.Series(columns[column.name]).reset_index(drop=True).astype(column.dtype)
+        for column in table.columns
+    }
+    return pd.DataFrame(cells)
+
+
 def text_frame(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> pd.DataFrame:
     """Return a table of texts; index 0 … n-1."""
     import pandas as pd
 
     return pd.DataFrame(list(rows), columns=list(columns), dtype="str")
+
+
+def teach_pandas() -> None:
+    """Give DataFrames the attribute `qmail`; late, because it knows every question and so imports every module here."""
+    from indimail_kit.tables.accessor import register
+
+    register()

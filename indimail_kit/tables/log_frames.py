@@ -15,7 +15,7 @@ from indimail_kit.logs.blocks import MAX_LINE_BYTES
 from indimail_kit.logs.columns import KIND_NAMES, NUMBERS, SPANS, EventBlock
 from indimail_kit.logs.join import JoinedBlock
 from indimail_kit.logs.labels import LABEL_KINDS
-from indimail_kit.tables.frames import as_text
+from indimail_kit.tables.frames import as_text, teach_pandas
 from indimail_kit.tables.schemas import DELIVERIES, EVENTS, MESSAGES, Table
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def _array(dtype: str, cells: Any) -> Any:
 def _frame(table: Table, cells: Cells, rows: int) -> pd.DataFrame:
     import pandas as pd
 
+    teach_pandas()
     columns = {column.name: _array(column.dtype, cells[column.name]) for column in table.columns}
     return pd.DataFrame(columns, index=pd.RangeIndex(rows))
 

@@ -1,10 +1,31 @@
-"""One function for each question of an administrator; the answer is a table."""
+"""One function for each question of an administrator; the answer is a table.
+
+The questions of queues are here; those of logs are in `questions_logs_mail`, `_reasons`, `_time` and `_smtp`, and named
+here, too.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
 from indimail_kit.errors import SchemaError
+from indimail_kit.tables.questions_logs_mail import by_host as by_host
+from indimail_kit.tables.questions_logs_mail import by_recipient as by_recipient
+from indimail_kit.tables.questions_logs_mail import by_sender as by_sender
+from indimail_kit.tables.questions_logs_mail import by_uid as by_uid
+from indimail_kit.tables.questions_logs_mail import delay_percentiles as delay_percentiles
+from indimail_kit.tables.questions_logs_mail import overall as overall
+from indimail_kit.tables.questions_logs_reasons import deferral_reasons as deferral_reasons
+from indimail_kit.tables.questions_logs_reasons import failure_reasons as failure_reasons
+from indimail_kit.tables.questions_logs_reasons import reasons as reasons
+from indimail_kit.tables.questions_logs_reasons import success_reasons as success_reasons
+from indimail_kit.tables.questions_logs_smtp import auth_failures as auth_failures
+from indimail_kit.tables.questions_logs_smtp import signatures as signatures
+from indimail_kit.tables.questions_logs_smtp import virus_rate as virus_rate
+from indimail_kit.tables.questions_logs_time import concurrency as concurrency
+from indimail_kit.tables.questions_logs_time import gaps as gaps
+from indimail_kit.tables.questions_logs_time import message_rate as message_rate
+from indimail_kit.tables.questions_logs_time import queue_at as queue_at
 from indimail_kit.tables.queue_frames import domain_of, messages, recipients
 from indimail_kit.tables.queue_schemas import BUCKET_NAMES, BUCKETS_MIN, QSHAPE
 

@@ -19,8 +19,8 @@ from indimail_kit.errors import SchemaError
 if TYPE_CHECKING:
     import pandas as pd
 
-Dtype = Literal["datetime64[ns, UTC]", "str", "int64", "Int64", "bool"]
-"""The dtypes in use; only datetime64, str and Int64 can be null."""
+Dtype = Literal["datetime64[ns, UTC]", "str", "int64", "Int64", "float64", "bool"]
+"""The dtypes in use; only datetime64, str, Int64 and float64 (NaN) can be null."""
 
 NEVER: Final = "never"
 """Null rule of a column that is always filled."""
@@ -91,6 +91,13 @@ class Table:
             dtype = str(frame[column.name].dtype)
             if dtype != column.dtype:
                 raise SchemaError(f"{self.name}.{column.name} of dtype {dtype} instead of {column.dtype}")
+
+
+def require(frame: pd.DataFrame, table: Table, *names: str) -> None:
+    """Raise SchemaError unless the frame has these columns of a table; more columns, and fewer others, are no fault."""
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise SchemaError(f"a table of {table.name} without the column {missing[0]}")
 
 
 _UNSAID: Final = "where the line does not say it"
