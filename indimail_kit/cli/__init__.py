@@ -19,6 +19,7 @@ from indimail_kit.cli.auth import auth
 from indimail_kit.cli.checkpassword import checkpassword
 from indimail_kit.cli.doctor import doctor
 from indimail_kit.cli.lab import lab
+from indimail_kit.cli.logs import logs
 from indimail_kit.cli.notebook import notebook
 from indimail_kit.cli.output import EXIT_FAILED, complain
 from indimail_kit.cli.qhpsi import qhpsi
@@ -59,5 +60,7 @@ def main() -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-for _verb in (lab, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, queue, service, tcprules, doctor, notebook):
+for _verb in (
+    lab, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, queue, logs, service, tcprules, doctor, notebook,
+):  # fmt: skip
     main.add_command(_verb)

@@ -13,6 +13,7 @@ parts
 - `labels`: the stamp at the start of a line
 - `blocks`: files -> blocks of octets; `engine`: blocks -> columns (`kernel`, `columns`) or events; `speed`: how fast
 - `join`: blocks -> deliveries and messages as columns (`join_kernel`); `matchup`: as values; `log`: all together
+- `follow`: a log that is being written, over every turn of multilog's files (`rotation`)
 - `clamav_health`: whether the scanner's database, reloads and updates are in order; `clamav_runs` beside it
 - `writer`: the file `current` as multilog writes it
 """
@@ -27,6 +28,9 @@ from indimail_kit.logs.engine import read_events as read_events
 from indimail_kit.logs.event import UNKNOWN as UNKNOWN
 from indimail_kit.logs.event import Event as Event
 from indimail_kit.logs.fields import logsafe as logsafe
+from indimail_kit.logs.follow import Follower as Follower
+from indimail_kit.logs.follow import Notice as Notice
+from indimail_kit.logs.follow import Position as Position
 from indimail_kit.logs.grammar import FORMS as FORMS
 from indimail_kit.logs.grammar import KINDS as KINDS
 from indimail_kit.logs.grammar import format_event as format_event
@@ -53,6 +57,7 @@ __all__ = [
     "Delivery",
     "Event",
     "EventBlock",
+    "Follower",
     "Form",
     "JoinedBlock",
     "Joiner",
@@ -60,6 +65,8 @@ __all__ = [
     "LogWriter",
     "Matched",
     "Message",
+    "Notice",
+    "Position",
     "clamav_health",
     "format_event",
     "format_line",

@@ -1,0 +1,16 @@
+"""``logs``: what the logs of a mail server say; each verb in a module of its own."""
+
+from __future__ import annotations
+
+import click
+
+from indimail_kit.cli.logs_follow import follow_verb
+
+
+@click.group()
+def logs() -> None:
+    """Logs of qmail-send, qmail-smtpd and clamd: follow them, and more."""
+
+
+for _verb in (follow_verb,):
+    logs.add_command(_verb)
