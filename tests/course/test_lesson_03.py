@@ -10,12 +10,14 @@ import pytest
 
 from indimail_kit.course import EXERCISES
 from indimail_kit.course.exercise import learner_named
-from indimail_kit.course.lesson_03_crash import EARLY, FATES
+from indimail_kit.course.lesson_03_crash import EARLY, FATES, LATE
 from indimail_kit.course.lesson_03_places import QUEUE_MISTAKES
 from indimail_kit.course.lesson_03_repair import RENAME_MISTAKES
 from indimail_kit.course.lesson_03_states import sets_of
 from indimail_kit.course.queue_cases import CASES, listing, read_listing
+from indimail_kit.lab.tapes import TITLES, record_lesson_tapes
 from indimail_kit.mailqueue import KINDS, QueueState
+from indimail_kit.mailqueue.crash import CrashVerdict, crash_states
 
 BY_NUMBER = {exercise.number: exercise for exercise in EXERCISES}
 NAMES = [f"learner {number}" for number in range(60)]
@@ -132,6 +134,36 @@ def test_a_listing_is_read_as_it_was_written():
 def test_every_fate_is_asked_for():
     """03.10: over many learners each fate is right somewhere."""
     assert {fate for name in NAMES for fate in drawn("03.10", name).right.values()} == set(FATES)
+
+
+@pytest.fixture(scope="module")
+def tapes():
+    """The real qmail-queue of the kit, recorded with each sync policy."""
+    return record_lesson_tapes()
+
+
+def fate_by_enumeration(tape, model, moment):
+    """Return what the worst of all possible disks does to the mail."""
+    call, kind = {"mess": ("link", "mess"), "intd": ("write", "intd"), "todo": ("link", "todo"), "exit": ("exit", "")}[
+        moment
+    ]
+    step = next(one for one in tape.steps if one.call == call and one.path.startswith(kind))
+    verdicts = {state.verdict for state in crash_states(tape, step.number, model)}
+    fates = [
+        fate
+        for fate, all_of in (
+            ("again", {CrashVerdict.GONE, CrashVerdict.BROKEN}),
+            ("kept", {CrashVerdict.KEPT}),
+        )
+        if verdicts <= all_of
+    ]
+    return fates[0] if fates else "lost" if CrashVerdict.LOST in verdicts else "twice"
+
+
+@pytest.mark.parametrize("crash", [*EARLY, *LATE], ids="-".join)
+def test_the_fate_is_the_worst_of_all_possible_disks(tapes, crash):
+    """03.10: every case, on a real tape: all disks that the model allows are enumerated."""
+    assert fate_by_enumeration(tapes[TITLES[0], crash.sync], crash.model, crash.moment) == crash.fate
 
 
 def test_nothing_is_lost_before_the_promise():
