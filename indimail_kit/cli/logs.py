@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from indimail_kit.cli.logs_follow import follow_verb
+from indimail_kit.cli.logs_report import report_verb
 
 
 @click.group()
 def logs() -> None:
-    """Logs of qmail-send, qmail-smtpd and clamd: follow them, and more."""
+    """Logs of qmail-send, qmail-smtpd and clamd: what they tell, and follow them."""
 
 
-for _verb in (follow_verb,):
+for _verb in (report_verb, follow_verb):
     logs.add_command(_verb)
