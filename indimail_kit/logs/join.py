@@ -35,12 +35,14 @@ class JoinedBlock:
         messages: int64, shape (messages, `join_codes.M_COLUMNS`).
         texts: Senders, recipients and reports; spans are positions in it.
         queues: Code of a queue -> its name.
+        behind: Position behind the last line that was taken in.
     """
 
     deliveries: NDArray[np.int64] = field(repr=False)
     messages: NDArray[np.int64] = field(repr=False)
     texts: bytes = field(repr=False)
     queues: Sequence[str]
+    behind: int = 0
 
     def octets_of(self, rows: NDArray[np.int64], column: int) -> list[bytes | None]:
         """Return the texts of a span column of deliveries or messages; None is null."""
@@ -84,7 +86,7 @@ class Joiner:
         row = 0
         while True:
             row = kernel.join(store, table, row, block.first_position)
-            yield self._taken(store)
+            yield self._taken(store, block.first_position + row)
             if row == len(table):
                 break
         size = kernel.carried_bytes(store)
@@ -164,7 +166,7 @@ class Joiner:
         kernel.fill_slots(store, int(is_full))
         return store
 
-    def _taken(self, store: codes.Store) -> JoinedBlock:
+    def _taken(self, store: codes.Store, behind: int = 0) -> JoinedBlock:
         """Return what was finished, and make room."""
         import numpy as np
 
@@ -178,6 +180,7 @@ class Joiner:
             np.array(store.messages[:messages], dtype=np.int64).reshape(messages, codes.M_COLUMNS),
             bytes(memoryview(store.texts)[:texts]),
             self._queues,
+            behind,
         )
 
 

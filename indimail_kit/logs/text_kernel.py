@@ -1,0 +1,186 @@
+"""Rows of the join as the text that matchup(1) prints: written to be compiled, right without.
+
+Source: IndiMail matchup.c `delivery()`, `endmsg()`, main(); the recorded `logs/*.matchup.gz`.
+
+Rule 1: as in `kernel`.
+Rule 2: whoever calls has made room: `ROW_BYTES` for each row besides its texts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from indimail_kit.logs.join_codes import (
+    D_BYTES,
+    D_CHANNEL,
+    D_END_EVENT,
+    D_ENDED,
+    D_OUTCOME,
+    D_QP,
+    D_QUEUED,
+    D_RECIPIENT,
+    D_REPORT,
+    D_SENDER,
+    D_START_EVENT,
+    D_STARTED,
+    D_UID,
+    M_BYTES,
+    M_COUNTS,
+    M_END_EVENT,
+    M_ENDED,
+    M_QP,
+    M_QUEUED,
+    M_SENDER,
+    M_UID,
+)
+from indimail_kit.logs.kernel_codes import END, NO_TIME, START
+
+ROW_BYTES: Final = 256
+"""Longest row without its texts (unit: octets): ten numbers of twenty digits, and words."""
+
+QUESTION: Final = 1
+"""A line that is printed behind "? "."""
+AS_IS: Final = 2
+"""A line that is printed as it is."""
+
+_NS: Final = 10**9
+_LETTERS: Final = b"kdz"
+
+
+def put_word(out: Any, at: int, word: bytes) -> int:
+    """Write a word; return the position behind."""
+    for index in range(len(word)):
+        out[at + index] = word[index]
+    return at + len(word)
+
+
+def put_number(out: Any, at: int, value: int, digits: int) -> int:
+    """Write a number with at least so many digits."""
+    rest = value // 10
+    count = 1
+    while rest > 0:
+        rest //= 10
+        count += 1
+    count = max(count, digits)
+    for index in range(count):
+        out[at + count - 1 - index] = 48 + value % 10
+        value //= 10
+    return at + count
+
+
+def put_time(out: Any, at: int, unix_ns: int) -> int:
+    """Write a time as seconds and nanoseconds, a blank before it; one that is not known is 0."""
+    moment = 0 if unix_ns == NO_TIME else unix_ns
+    at = put_word(out, at, b" ")
+    if moment < 0:
+        at = put_word(out, at, b"-")
+        moment = -moment
+    at = put_number(out, at, moment // _NS, 1)
+    at = put_word(out, at, b".")
+    return put_number(out, at, moment % _NS, 9)
+
+
+def put_count(out: Any, at: int, value: int) -> int:
+    """Write a number, a blank before it."""
+    return put_number(out, put_word(out, at, b" "), value, 1)
+
+
+def put_text(out: Any, at: int, octets: Any, begin: int, end: int) -> int:
+    """Write a text as it is."""
+    for index in range(begin, end):
+        out[at + index - begin] = octets[index]
+    return at + max(end - begin, 0)
+
+
+def put_lower(out: Any, at: int, octets: Any, begin: int, end: int) -> int:
+    """Write a text in lower case, as ASCII has it."""
+    for index in range(begin, end):
+        octet = octets[index]
+        out[at + index - begin] = octet + 32 if 65 <= octet <= 90 else octet
+    return at + max(end - begin, 0)
+
+
+def put_sender(out: Any, at: int, octets: Any, begin: int, end: int) -> int:
+    """Write a sender in angle brackets, a blank before it."""
+    at = put_lower(out, put_word(out, at, b" <"), octets, begin, end)
+    return put_word(out, at, b">")
+
+
+def put_delivery(out: Any, at: int, row: Any, texts: Any) -> int:
+    """Write ``d``: a delivery with both ends; where the log does not tell of its message, 0 and question marks."""
+    if row[D_START_EVENT] < 0 or row[D_OUTCOME] < 0:
+        return at
+    is_known = row[D_SENDER] >= 0
+    at = put_word(out, at, b"d ")
+    out[at] = _LETTERS[row[D_OUTCOME]]
+    at = put_time(out, at + 1, row[D_QUEUED] if is_known else row[D_STARTED])
+    at = put_time(out, put_time(out, at, row[D_STARTED]), row[D_ENDED])
+    at = put_count(out, at, max(row[D_BYTES], 0))
+    at = put_sender(out, at, texts, row[D_SENDER], row[D_SENDER + 1]) if is_known else put_word(out, at, b" ?")
+    at = put_word(out, at, b" remote." if row[D_CHANNEL] == 1 else b" local.")
+    at = put_lower(out, at, texts, row[D_RECIPIENT], row[D_RECIPIENT + 1])
+    if is_known:
+        at = put_count(out, put_count(out, at, row[D_QP]), row[D_UID])
+    else:
+        at = put_word(out, at, b" ? ?")
+    at = put_word(out, at, b" ")
+    if row[D_REPORT] >= 0:
+        at = put_text(out, at, texts, row[D_REPORT], row[D_REPORT + 1])
+    else:
+        at = put_word(out, at, b"report_mangled")
+    return put_word(out, at, b"\n")
+
+
+def put_message(out: Any, at: int, row: Any, texts: Any) -> int:
+    """Write ``m``: a message with both ends."""
+    if row[M_SENDER] < 0 or row[M_END_EVENT] < 0:
+        return at
+    at = put_time(out, put_time(out, put_word(out, at, b"m"), row[M_QUEUED]), row[M_ENDED])
+    at = put_count(out, at, row[M_BYTES])
+    for column in range(M_COUNTS, M_COUNTS + 3):
+        at = put_count(out, at, row[column])
+    at = put_sender(out, at, texts, row[M_SENDER], row[M_SENDER + 1])
+    at = put_count(out, put_count(out, at, row[M_QP]), row[M_UID])
+    return put_word(out, at, b"\n")
+
+
+def put_rows(
+    deliveries: Any, messages: Any, texts: Any, lines: Any, ways: Any, positions: Any, octets: Any, out: Any
+) -> int:
+    """Write the rows of an answer and the lines that are printed, each in its place; return the position behind.
+
+    Args:
+        deliveries: Rows of the answer, in the order of their ends.
+        messages: Likewise.
+        texts: Their texts.
+        lines: Rows of the lines to print.
+        ways: QUESTION or AS_IS, for each.
+        positions: Where each stands in the log.
+        octets: Their block.
+        out: Room for all of it.
+    """
+    at, delivery, message, line = 0, 0, 0, 0
+    while delivery < len(deliveries) or message < len(messages) or line < len(lines):
+        next_delivery = deliveries[delivery][D_END_EVENT] if delivery < len(deliveries) else _NEVER
+        next_message = messages[message][M_END_EVENT] if message < len(messages) else _NEVER
+        next_line = positions[line] if line < len(lines) else _NEVER
+        if delivery < len(deliveries) and next_delivery <= next_message and next_delivery <= next_line:
+            at = put_delivery(out, at, deliveries[delivery], texts)
+            delivery += 1
+        elif message < len(messages) and next_message <= next_line:
+            at = put_message(out, at, messages[message], texts)
+            message += 1
+        else:
+            at = put_word(out, at, b"? ") if ways[line] == QUESTION else at
+            at = put_text(out, at, octets, lines[line][START], lines[line][END])
+            at = put_word(out, at, b"\n")
+            line += 1
+    return at
+
+
+_NEVER: Final = 2**62
+
+KERNELS: Final = (
+    put_word, put_number, put_time, put_count, put_text, put_lower, put_sender, put_delivery, put_message, put_rows,
+)  # fmt: skip
+"""What is compiled, each behind those that it calls."""
