@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from indimail_kit.cli.logs_events import events_verb
 from indimail_kit.cli.logs_follow import follow_verb
+from indimail_kit.cli.logs_matchup import matchup_verb
 from indimail_kit.cli.logs_report import report_verb
 
 
@@ -13,5 +15,5 @@ def logs() -> None:
     """Logs of qmail-send, qmail-smtpd and clamd: what they tell, and follow them."""
 
 
-for _verb in (report_verb, follow_verb):
+for _verb in (report_verb, events_verb, matchup_verb, follow_verb):
     logs.add_command(_verb)

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.logs import join_codes as joins
 from indimail_kit.logs import kernel_codes as codes
 from indimail_kit.logs.blocks import Source
 from indimail_kit.logs.columns import EventBlock

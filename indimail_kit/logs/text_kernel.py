@@ -119,10 +119,7 @@ def put_delivery(out: Any, at: int, row: Any, texts: Any) -> int:
     at = put_sender(out, at, texts, row[D_SENDER], row[D_SENDER + 1]) if is_known else put_word(out, at, b" ?")
     at = put_word(out, at, b" remote." if row[D_CHANNEL] == 1 else b" local.")
     at = put_lower(out, at, texts, row[D_RECIPIENT], row[D_RECIPIENT + 1])
-    if is_known:
-        at = put_count(out, put_count(out, at, row[D_QP]), row[D_UID])
-    else:
-        at = put_word(out, at, b" ? ?")
+    at = put_count(out, put_count(out, at, row[D_QP]), row[D_UID]) if is_known else put_word(out, at, b" ? ?")
     at = put_word(out, at, b" ")
     if row[D_REPORT] >= 0:
         at = put_text(out, at, texts, row[D_REPORT], row[D_REPORT + 1])
