@@ -14,6 +14,7 @@ parts
 - `blocks`: files -> blocks of octets; `engine`: blocks -> columns (`kernel`, `columns`) or events; `speed`: how fast
 - `join`: blocks -> deliveries and messages as columns (`join_kernel`); `matchup`: as values; `log`: all together
 - `follow`: a log that is being written, over every turn of multilog's files (`rotation`)
+- `redact`: logs that can be shared; `pseudonyms` for names, `redact_words` for free text
 - `clamav_health`: whether the scanner's database, reloads and updates are in order; `clamav_runs` beside it
 - `writer`: the file `current` as multilog writes it
 """
@@ -46,6 +47,8 @@ from indimail_kit.logs.matchup import Delivery as Delivery
 from indimail_kit.logs.matchup import Matched as Matched
 from indimail_kit.logs.matchup import Message as Message
 from indimail_kit.logs.matchup import match as match
+from indimail_kit.logs.redact import Redactor as Redactor
+from indimail_kit.logs.redact import redact_lines as redact_lines
 from indimail_kit.logs.template import Form as Form
 from indimail_kit.logs.writer import LogWriter as LogWriter
 
@@ -67,6 +70,7 @@ __all__ = [
     "Message",
     "Notice",
     "Position",
+    "Redactor",
     "clamav_health",
     "format_event",
     "format_line",
@@ -77,5 +81,6 @@ __all__ = [
     "read",
     "read_blocks",
     "read_events",
+    "redact_lines",
     "split_label",
 ]
