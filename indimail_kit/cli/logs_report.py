@@ -5,6 +5,7 @@ Rule 1: a view is a row of `VIEWS`: which question, and which columns a person s
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,10 +20,13 @@ from indimail_kit.cli.output import json_option, note, print_json, print_pairs, 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from indimail_kit.logs import Log
+    from indimail_kit.tables.log_reading import LogReading
 
 TOP: Final = 20
 """Rows that a person sees unless others are asked for."""
+
+THREADS: Final = 4
+"""Most blocks of a log that are read at once; where the join is the slower part, more do not pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,13 @@ class View:
 
     Attributes:
         title: What it is, above the rows.
-        answer: Log and wish -> the answer.
+        answer: The log and the wish -> the answer.
         columns: Column -> heading, for a person; the others are left out.
         nothing: What is said when there is no row.
     """
 
     title: str
-    answer: Callable[[Log, Wish], pd.DataFrame] = field(repr=False)
+    answer: Callable[[LogReading, Wish], pd.DataFrame] = field(repr=False)
     columns: Mapping[str, str]
     nothing: str = "nothing of that kind in this log"
 
@@ -66,8 +70,20 @@ def _questions() -> Any:
     return questions
 
 
-def _events(log: Log) -> Any:
-    return log.events.qmail
+def _deliveries(log: LogReading) -> Any:
+    return log.tables()[0]
+
+
+def _messages(log: LogReading) -> Any:
+    return log.tables()[1]
+
+
+def _sessions(log: LogReading) -> Any:
+    return log.events("smtpd_", "tcpserver_").qmail
+
+
+def _scans(log: LogReading) -> Any:
+    return log.events("clamd_scan").qmail.scans().qmail
 
 
 _REASONS: Final = {
@@ -95,20 +111,28 @@ _RECEIVED: Final = {
 }
 
 
+def _queue_at(log: LogReading, wish: Wish) -> Any:
+    """Return the queue of the moment, or of the last line; of 1970 for a log without stamps."""
+    import pandas as pd
+
+    deliveries, messages = log.tables()
+    return _questions().queue_at(messages, deliveries, wish.at or pd.Timestamp(log.last_ns or 0, tz="UTC"))
+
+
 def _reasons_view(outcome: str, title: str) -> View:
     return View(
         title,
-        lambda log, wish: _questions().reasons(log.deliveries, outcome, as_written=wish.is_as_written),
+        lambda log, wish: _questions().reasons(_deliveries(log), outcome, as_written=wish.is_as_written),
         _REASONS,
         f"no {outcome} in this log",
     )
 
 
 VIEWS: Final[dict[str, View]] = {
-    "overall": View("", lambda log, _wish: _questions().overall(log.deliveries, log.messages), {}),
+    "overall": View("", lambda log, _wish: log.totals().frame(), {}),
     "delays": View(
         "How long successful deliveries took, from the message's birth; the fastest first",
-        lambda log, wish: _questions().delay_percentiles(log.deliveries, percents=wish.percents),
+        lambda log, wish: _questions().delay_percentiles(_deliveries(log), percents=wish.percents),
         {"percent": "%", "done_by_s": "done by", "mean_s": "mean", "deliveries": "deliveries"},
     ),
     "deferrals": _reasons_view("deferral", "Why deliveries were deferred"),
@@ -116,27 +140,27 @@ VIEWS: Final[dict[str, View]] = {
     "successes": _reasons_view("success", "How deliveries succeeded"),
     "senders": View(
         "Who sent",
-        lambda log, _wish: _questions().by_sender(log.deliveries, log.messages),
+        lambda log, _wish: _questions().by_sender(*log.tables()),
         {**_SENT, "uid": "uid", "sender": "sender"},
     ),
     "uids": View(
         "Which users of this host queued",
-        lambda log, _wish: _questions().by_uid(log.deliveries, log.messages),
+        lambda log, _wish: _questions().by_uid(*log.tables()),
         {**_SENT, "uid": "uid"},
     ),
     "recipients": View(
         "Who received",
-        lambda log, _wish: _questions().by_recipient(log.deliveries),
+        lambda log, _wish: _questions().by_recipient(_deliveries(log)),
         {**_RECEIVED, "channel": "channel", "recipient": "recipient"},
     ),
     "hosts": View(
         "Where to",
-        lambda log, _wish: _questions().by_host(log.deliveries),
+        lambda log, _wish: _questions().by_host(_deliveries(log)),
         {**_RECEIVED, "recipients": "recipients", "host": "host"},
     ),
     "concurrency": View(
         "Deliveries at the same time",
-        lambda log, wish: _questions().concurrency(_events(log).status(), every=wish.every),
+        lambda log, wish: _questions().concurrency(log.status(), every=wish.every),
         {
             "time": "from",
             "queue": "queue",
@@ -151,18 +175,18 @@ VIEWS: Final[dict[str, View]] = {
     ),
     "rate": View(
         "Messages that came and ended",
-        lambda log, wish: _questions().message_rate(log.messages, every=wish.every),
+        lambda log, wish: _questions().message_rate(_messages(log), every=wish.every),
         {"time": "from", "queued": "came", "queued_bytes": "size", "ended": "ended", "waiting": "waiting"},
     ),
     "gaps": View(
         "When no message came for long",
-        lambda log, wish: _questions().gaps(log.messages, longer_than=wish.every),
+        lambda log, wish: _questions().gaps(_messages(log), longer_than=wish.every),
         {"from_at": "from", "to_at": "to", "gap_s": "length"},
         "no such gap",
     ),
     "queue": View(
         "What was in the queue",
-        lambda log, wish: _questions().queue_at(log.messages, log.deliveries, wish.at or _end_of(log)),
+        _queue_at,
         {
             "queue": "queue",
             "message_number": "message",
@@ -179,7 +203,7 @@ VIEWS: Final[dict[str, View]] = {
     ),
     "auth": View(
         "From where AUTH failed; guesses first",
-        lambda log, _wish: _events(log).auth_attempts().qmail.auth_failures(),
+        lambda log, _wish: _sessions(log).auth_attempts().qmail.auth_failures(),
         {
             "is_guessing": "guessing",
             "remote_ip": "address",
@@ -195,7 +219,7 @@ VIEWS: Final[dict[str, View]] = {
     ),
     "sessions": View(
         "SMTP connections",
-        lambda log, _wish: _events(log).sessions(),
+        lambda log, _wish: _sessions(log).sessions(),
         {
             "started_at": "from",
             "pid": "pid",
@@ -211,7 +235,7 @@ VIEWS: Final[dict[str, View]] = {
     ),
     "viruses": View(
         "What clamd found",
-        lambda log, wish: _events(log).scans().qmail.virus_rate(every=wish.every),
+        lambda log, wish: _scans(log).virus_rate(every=wish.every),
         {
             "time": "from",
             "scans": "scans",
@@ -224,7 +248,7 @@ VIEWS: Final[dict[str, View]] = {
     ),
     "signatures": View(
         "Which signatures were found",
-        lambda log, _wish: _events(log).scans().qmail.signatures(),
+        lambda log, _wish: _scans(log).signatures(),
         {"scans": "scans", "first_at": "first", "last_at": "last", "signature": "signature"},
         "nothing infected in this log",
     ),
@@ -267,28 +291,19 @@ def report_verb(
     qmail-send's log, auth and sessions about qmail-smtpd's, viruses and signatures about clamd's. Reasons that differ
     in addresses and numbers only are one: such words are shown as <address>, <ip>, <n>.
     """
-    from indimail_kit.logs import read
-    from indimail_kit.logs.event import UNKNOWN
+    from indimail_kit.tables.log_reading import LogReading
     from indimail_kit.tables.questions_logs_mail import PERCENTS
 
-    log = read(*(sys.stdin.buffer.read() if name == "-" else Path(name) for name in files))
+    sources = [sys.stdin.buffer.read() if name == "-" else Path(name) for name in files]
+    log = LogReading(*sources, threads=min(THREADS, os.cpu_count() or 1))
     wish = Wish(every, at, as_written, percents or PERCENTS)
     table = VIEWS[view].answer(log, wish)
-    unknown = log.kinds.get(UNKNOWN, 0)
     if as_json:
-        print_json({"view": view, "lines": len(log), "unknown_lines": unknown, **_document(view, table)})
+        print_json({"view": view, "lines": log.lines, "unknown_lines": log.unknown_lines, **_document(view, table)})
         return
     (_print_overall if view == "overall" else _print_rows)(VIEWS[view], table, top)
-    strange = f", {unknown:,} of them of no known form: see logs events" if unknown else ""
-    note(f"{len(log):,} line(s){strange}; times are UTC")
-
-
-def _end_of(log: Log) -> Any:
-    """Return the time of the last line, or 1970 for a log without stamps."""
-    import pandas as pd
-
-    ends = (int(block.unix_ns.max()) for block in log.blocks if len(block))
-    return pd.Timestamp(max(0, *ends, 0), tz="UTC")
+    strange = f", {log.unknown_lines:,} of them of no known form: see logs events" if log.unknown_lines else ""
+    note(f"{log.lines:,} line(s){strange}; times are UTC")
 
 
 def _document(view: str, table: pd.DataFrame) -> dict[str, Any]:

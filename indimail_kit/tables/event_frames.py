@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 VERDICTS: Final = {"clamd_scan_ok": "CLEAN", "clamd_scan_found": "INFECTED", "clamd_scan_error": "ERROR"}
 """Kind of line -> column `verdict`."""
 
+STATUS_NUMBERS: Final = ("local_used", "local_max", "remote_used", "remote_max")
+"""Columns of EVENTS that status lines fill."""
+
 _STARTS: Final = ("tcpserver_pid",)
 _ENDS: Final = ("tcpserver_sigchild", "tcpserver_end")
 _REJECTED: Final = ("smtpd_relay_denied", "smtpd_bad_domain", "smtpd_invalid", "smtpd_too_big", "smtpd_banned")
@@ -40,9 +43,9 @@ _AUTH_USER: Final = r"\A(?P<auth_user>.*): AUTH [^:]*(?:: local-rcpt)?\Z"
 
 def status_frame(events: pd.DataFrame) -> pd.DataFrame:
     """Return the table STATUS, one row for each status line of EVENTS."""
-    require(events, EVENTS, "time", "kind", "queue", "local_used", "local_max", "remote_used", "remote_max")
+    require(events, EVENTS, "time", "kind", "queue", *STATUS_NUMBERS)
     lines = events[events["kind"] == "status"]
-    numbers = {name: lines[name].fillna(0) for name in ("local_used", "local_max", "remote_used", "remote_max")}
+    numbers = {name: lines[name].fillna(0) for name in STATUS_NUMBERS}
     return shape_frame(STATUS, {"time": lines["time"], "queue": lines["queue"], **numbers, "event": lines.index})
 
 

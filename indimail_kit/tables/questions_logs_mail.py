@@ -14,13 +14,13 @@ Deviation:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.errors import SchemaError
 from indimail_kit.tables.frames import shape_frame
-from indimail_kit.tables.log_answers import DELAYS, HOSTS, OVERALL, RECIPIENTS, SENDERS, UIDS
+from indimail_kit.tables.log_answers import DELAYS, HOSTS, RECIPIENTS, SENDERS, UIDS
+from indimail_kit.tables.log_totals import totals_of_frames
 from indimail_kit.tables.queue_frames import domain_of
 from indimail_kit.tables.schemas import DELIVERIES, MESSAGES, require
 
@@ -49,43 +49,7 @@ def overall(deliveries: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
     Source:
         qmailanalog zoverall.
     """
-    import pandas as pd
-
-    require(deliveries, DELIVERIES, "outcome", "queued_at", "started_at", "ended_at", "is_open")
-    completed = _completed(messages)
-    ended = deliveries[deliveries["outcome"].notna()]
-    outcome = ended["outcome"]
-    xdelay, qtime = seconds(ended, "started_at", "ended_at"), seconds(completed, "queued_at", "ended_at")
-    ddelay = seconds(ended[outcome == "success"], "queued_at", "ended_at")
-    first = min_of(ended["queued_at"], completed["queued_at"])
-    last = max_of(ended["ended_at"], completed["ended_at"])
-    span = (last - first).total_seconds()
-    attempts = int(_sum(completed, "successes", "failures", "deferrals").sum())
-    row = {
-        "messages": len(completed),
-        "recipients": int(_sum(completed, "successes", "failures").sum()),
-        "message_attempts": attempts,
-        "attempts_per_message": attempts / len(completed) if len(completed) else math.nan,
-        "message_bytes": int(completed["message_bytes"].sum()),
-        "success_bytes": int((completed["message_bytes"] * completed["successes"]).sum()),
-        "qtime_mean_s": qtime.mean(),
-        "attempts": len(ended),
-        "successes": int((outcome == "success").sum()),
-        "failures": int((outcome == "failure").sum()),
-        "deferrals": int((outcome == "deferral").sum()),
-        "ddelay_s": ddelay.sum(),
-        "ddelay_mean_s": ddelay.mean(),
-        "xdelay_s": xdelay.sum(),
-        "xdelay_mean_s": xdelay.mean(),
-        "first_at": first,
-        "last_at": last,
-        "span_s": span,
-        "concurrency": xdelay.sum() / span if span > 0 else math.nan,
-        "open_messages": int(messages["is_open"].sum()),
-        "open_attempts": int(deliveries["is_open"].sum()),
-        "cut_attempts": int((deliveries["started_at"].isna() | (outcome_less(deliveries))).sum()),
-    }
-    return shape_frame(OVERALL, {name: pd.array([value], dtype=OVERALL.dtypes[name]) for name, value in row.items()})
+    return totals_of_frames(deliveries, messages).frame()
 
 
 def delay_percentiles(deliveries: pd.DataFrame, *, percents: Sequence[float] = PERCENTS) -> pd.DataFrame:
@@ -215,25 +179,6 @@ def mapped(texts: pd.Series[str], change: Any) -> pd.Series[str]:
     codes, names = pd.factorize(texts)
     changed = np.array([*(change(name) for name in names), None], dtype=object)
     return pd.Series(changed[codes], index=texts.index, dtype="str")
-
-
-def outcome_less(deliveries: pd.DataFrame) -> pd.Series[bool]:
-    """Tell which attempts have neither an outcome nor are under way."""
-    return deliveries["outcome"].isna() & ~deliveries["is_open"]
-
-
-def min_of(*columns: pd.Series[pd.Timestamp]) -> Any:
-    """Return the earliest time of some columns, NaT without one."""
-    import pandas as pd
-
-    return pd.Series([column.min() for column in columns], dtype="datetime64[ns, UTC]").min()
-
-
-def max_of(*columns: pd.Series[pd.Timestamp]) -> Any:
-    """Return the latest time of some columns, NaT without one."""
-    import pandas as pd
-
-    return pd.Series([column.max() for column in columns], dtype="datetime64[ns, UTC]").max()
 
 
 def _completed(messages: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,115 @@
+"""A log that is read once and not kept: for a report, the lines need not stay in memory.
+
+Rule 1: each method reads the whole log; afterwards `lines`, `unknown_lines` and `last_ns` are those of what it read.
+Rule 2: the tables are the same as those of `logs.read`; a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from indimail_kit.logs.blocks import Source
+from indimail_kit.logs.columns import KIND_NAMES, EventBlock
+from indimail_kit.logs.engine import read_blocks
+from indimail_kit.logs.event import UNKNOWN
+from indimail_kit.logs.join import join_blocks
+from indimail_kit.tables.event_frames import STATUS_NUMBERS
+from indimail_kit.tables.frames import events_frame, shape_frame
+from indimail_kit.tables.log_frames import delivery_columns_frame, message_columns_frame
+from indimail_kit.tables.log_schemas import STATUS
+from indimail_kit.tables.log_totals import Totals, totals_of_joined
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STATUS: Final = KIND_NAMES.index("status")
+_UNKNOWN: Final = KIND_NAMES.index(UNKNOWN)
+
+
+class LogReading:
+    """Logs that are read from their beginning to their end each time that a table is asked for.
+
+    Attributes:
+        lines: Lines read.
+        unknown_lines: Of them, those that no form fits.
+        last_ns: Time of the latest line (unit: ns since 1970), or None without a stamp.
+    """
+
+    def __init__(self, *sources: Source, threads: int = 1) -> None:
+        self._sources = sources
+        self._threads = threads
+        self._forget()
+
+    def _forget(self) -> None:
+        self.lines = self.unknown_lines = 0
+        self.last_ns: int | None = None
+
+    def _blocks(self) -> Iterator[EventBlock]:
+        """Yield the blocks and count what passes."""
+        self._forget()
+        for block in read_blocks(*self._sources, threads=self._threads):
+            self.lines += len(block)
+            self.unknown_lines += int((block.kind == _UNKNOWN).sum())
+            if len(block) and (latest := int(block.unix_ns.max())) > (self.last_ns or 0):
+                self.last_ns = latest
+            yield block
+
+    def totals(self) -> Totals:
+        """Return the sums of the log, in memory that does not grow with it."""
+        totals = Totals()
+        for joined in join_blocks(self._blocks()):
+            totals += totals_of_joined(joined)
+        return totals
+
+    def tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return DELIVERIES and MESSAGES."""
+        joined = list(join_blocks(self._blocks()))
+        return delivery_columns_frame(joined), message_columns_frame(joined)
+
+    def status(self) -> pd.DataFrame:
+        """Return the table STATUS."""
+        import numpy as np
+
+        columns: dict[str, list[Any]] = {name: [] for name in STATUS.names}
+        for block in self._blocks():
+            rows = np.flatnonzero(block.kind == _STATUS)
+            columns["time"].append(block.unix_ns[rows])
+            columns["queue"].append(np.array(block.queues, dtype=object)[block.queue[rows]])
+            columns["event"].append(rows + block.first_position)
+            for name in STATUS_NUMBERS:
+                columns[name].append(np.maximum(block.numbers(name)[rows], 0))
+        empty: dict[str, Any] = {"queue": np.zeros(0, dtype=object)}
+        whole = {
+            name: np.concatenate([*parts, empty.get(name, np.zeros(0, dtype="int64"))])
+            for name, parts in columns.items()
+        }
+        whole["time"] = _times(whole["time"])
+        return shape_frame(STATUS, whole)
+
+    def events(self, *prefixes: str) -> pd.DataFrame:
+        """Return the rows of EVENTS whose kind begins so ("smtpd_", "clamd_scan"); the index is their row in EVENTS.
+
+        Lines that the log engine reads without the grammar (deliveries and what belongs to them) are not among them.
+        """
+        found = [
+            (block.first_position + row, event)
+            for block in self._blocks()
+            for row, event in sorted(block.others.items())
+            if event.kind.startswith(prefixes)
+        ]
+        frame = events_frame([event for _, event in found])
+        frame.index = _index([position for position, _ in found])
+        return frame
+
+
+def _times(unix_ns: Any) -> Any:
+    import pandas as pd
+
+    return pd.DatetimeIndex(unix_ns.view("datetime64[ns]"), tz="UTC")
+
+
+def _index(positions: list[int]) -> Any:
+    import pandas as pd
+
+    return pd.Index(positions, dtype="int64")
