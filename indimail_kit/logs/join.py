@@ -1,7 +1,7 @@
 """Blocks of columns -> deliveries and messages as columns, with only the open rows carried from block to block.
 
 Rule 1: one join: `matchup.match`, `log.Log` and the command `logs matchup` all go through here.
-Rule 2: what does not fit into one answer comes in several; a row of text can be long, and a log hostile.
+Rule 2: one block, one answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.logs import join_codes as codes
 from indimail_kit.logs.columns import MANGLED_REPORT, EventBlock
-from indimail_kit.logs.join_kernel import ROOM_BYTES
 from indimail_kit.logs.speed import kernels
 
 if TYPE_CHECKING:
@@ -22,31 +21,28 @@ if TYPE_CHECKING:
 KERNEL: Final = "indimail_kit.logs.join_carry"
 """Module whose kernels join."""
 
-_TEXT_BYTES: Final = 3 << 20
-"""Room for the texts of one answer (unit: octets)."""
-
 
 @dataclass(frozen=True, slots=True)
 class JoinedBlock:
-    """Deliveries and messages that were finished, in the order in which they ended.
+    """Deliveries and messages that were finished by the lines of a block, in the order in which they ended.
 
     Attributes:
         deliveries: int64, shape (deliveries, `join_codes.D_COLUMNS`).
         messages: int64, shape (messages, `join_codes.M_COLUMNS`).
-        texts: Senders, recipients and reports; spans are positions in it.
+        carry: Texts of older blocks; a span is a position in these and the block's octets behind them.
+        octets: The block.
         queues: Code of a queue -> its name.
-        behind: Position behind the last line that was taken in.
     """
 
     deliveries: NDArray[np.int64] = field(repr=False)
     messages: NDArray[np.int64] = field(repr=False)
-    texts: bytes = field(repr=False)
+    carry: bytes = field(repr=False)
+    octets: memoryview = field(repr=False)
     queues: Sequence[str]
-    behind: int = 0
 
     def octets_of(self, rows: NDArray[np.int64], column: int) -> list[bytes | None]:
         """Return the texts of a span column of deliveries or messages; None is null."""
-        texts = self.texts
+        texts = self.carry + bytes(self.octets) if len(rows) else b""
         return [texts[start:end] if start >= 0 else None for start, end in rows[:, column : column + 2].tolist()]
 
     def reports(self) -> list[bytes | None]:
@@ -66,8 +62,8 @@ class Joiner:
         >>> from indimail_kit.logs.engine import read_blocks
         >>> joiner = Joiner()
         >>> (block,) = read_blocks(b"new msg 5\nend msg 5\n")
-        >>> [len(one.messages) for one in joiner.feed(block)], [len(one.messages) for one in joiner.finish()]
-        ([1], [0])
+        >>> len(joiner.feed(block).messages), len(joiner.finish().messages)
+        (1, 0)
     """
 
     def __init__(self) -> None:
@@ -75,34 +71,27 @@ class Joiner:
         self._store: codes.Store | None = None
         self._queues: Sequence[str] = ("",)
 
-    def feed(self, block: EventBlock) -> Iterator[JoinedBlock]:
-        """Take in the lines of a block and yield what was finished by them: one answer, rarely more."""
+    def feed(self, block: EventBlock) -> JoinedBlock:
+        """Take in the lines of a block and return what was finished by them."""
         if self._store is None:
             self._compiled = block.is_compiled
         self._queues = block.queues
         kernel = kernels(KERNEL, compiled=self._compiled)
         store = self._prepared(len(block), block.octets, kernel)
-        table = block.table if self._compiled else block.table.tolist()
-        row = 0
-        while True:
-            row = kernel.join(store, table, row, block.first_position)
-            yield self._taken(store, block.first_position + row)
-            if row == len(table):
-                break
-        size = kernel.carried_bytes(store)
-        carry = self._octets(size)
+        kernel.join(store, block.table if self._compiled else block.table.tolist(), block.first_position)
+        joined = self._taken(store, block.octets)
+        carry = self._octets(kernel.carried_bytes(store))
         kernel.move_together(store, carry)
         self._store = store._replace(carry=carry if self._compiled else bytes(carry))
+        return joined
 
-    def finish(self) -> Iterator[JoinedBlock]:
-        """Yield what is still open; the joiner is empty then."""
+    def finish(self) -> JoinedBlock:
+        """Return what is still open; the joiner is empty then."""
         kernel = kernels(KERNEL, compiled=self._compiled)
         store = self._prepared(0, memoryview(b""), kernel)
-        is_all = False
-        while not is_all:
-            is_all = kernel.give_rest(store)
-            yield self._taken(store)
+        kernel.give_rest(store)
         self._store = None
+        return self._taken(store, memoryview(b""))
 
     def _octets(self, size: int) -> Any:
         if not self._compiled:
@@ -159,28 +148,24 @@ class Joiner:
             octets=np.frombuffer(octets, dtype=np.uint8) if self._compiled else bytes(octets),
             deliveries=self._grid(attempts, codes.D_COLUMNS, old and old.deliveries),
             messages=self._grid(lives, codes.M_COLUMNS, old and old.messages),
-            texts=old.texts if old else self._octets(_TEXT_BYTES + ROOM_BYTES),
         )
         for row in store.queues[len(old.queues) if old else 0 :]:
             row[codes.Q_OPEN] = 0
         kernel.fill_slots(store, int(is_full))
         return store
 
-    def _taken(self, store: codes.Store, behind: int = 0) -> JoinedBlock:
+    def _taken(self, store: codes.Store, octets: memoryview) -> JoinedBlock:
         """Return what was finished, and make room."""
         import numpy as np
 
-        deliveries, messages, texts = (
-            int(store.counts[index]) for index in (codes.DELIVERIES, codes.MESSAGES, codes.TEXTS)
-        )
-        for index in (codes.DELIVERIES, codes.MESSAGES, codes.TEXTS):
-            store.counts[index] = 0
+        deliveries, messages = int(store.counts[codes.DELIVERIES]), int(store.counts[codes.MESSAGES])
+        store.counts[codes.DELIVERIES] = store.counts[codes.MESSAGES] = 0
         return JoinedBlock(
             np.array(store.deliveries[:deliveries], dtype=np.int64).reshape(deliveries, codes.D_COLUMNS),
             np.array(store.messages[:messages], dtype=np.int64).reshape(messages, codes.M_COLUMNS),
-            bytes(memoryview(store.texts)[:texts]),
+            bytes(store.carry),
+            octets,
             self._queues,
-            behind,
         )
 
 
@@ -193,5 +178,5 @@ def join_blocks(blocks: Iterable[EventBlock]) -> Iterator[JoinedBlock]:
     """Yield the deliveries and messages of a log, in the order in which they ended; the open ones come last."""
     joiner = Joiner()
     for block in blocks:
-        yield from joiner.feed(block)
-    yield from joiner.finish()
+        yield joiner.feed(block)
+    yield joiner.finish()

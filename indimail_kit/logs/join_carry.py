@@ -27,11 +27,9 @@ from indimail_kit.logs.join_codes import (
     M_QUEUE,
     M_SENDER,
     Q_LAST,
-    TEXTS,
     Store,
 )  # fmt: skip
 from indimail_kit.logs.join_kernel import (
-    ROOM_BYTES,
     begin,
     close,
     cut_off,
@@ -49,10 +47,8 @@ from indimail_kit.logs.join_kernel import (
 from indimail_kit.logs.join_store import (
     NOTHING,
     attempt_slot,
-    copy_text,
     find_key,
     hash_of,
-    keep_text,
     key_of,
     put_key,
 )  # fmt: skip
@@ -70,6 +66,18 @@ def carried_bytes(store: Store) -> int:
         if row[D_IS_OPEN] == 1:
             size += row[D_RECIPIENT + 1] - row[D_RECIPIENT]
     return int(size)
+
+
+def copy_text(store: Store, begin: int, end: int, target: Any, at: int) -> int:
+    """Copy a text of the carry or the block; return the position behind."""
+    size = len(store.carry)
+    if begin < size:
+        for index in range(begin, end):
+            target[at + index - begin] = store.carry[index]
+    else:
+        for index in range(begin, end):
+            target[at + index - begin] = store.octets[index - size]
+    return at + end - begin
 
 
 def carry_text(store: Store, row: Any, column: int, carry: Any, at: int) -> int:
@@ -131,11 +139,9 @@ def fill_slots(store: Store, with_keys: int) -> None:
             put_key(store, key)
 
 
-def give_rest(store: Store) -> bool:
-    """Give out what is still open, the last first; return whether there was room for all."""
+def give_rest(store: Store) -> None:
+    """Give out what is still open, the last first."""
     while store.counts[ATTEMPTS] > 0 or store.counts[LIVES] > 0:
-        if len(store.texts) - store.counts[TEXTS] < ROOM_BYTES:
-            return False
         if store.counts[ATTEMPTS] > 0:
             store.counts[ATTEMPTS] -= 1
             if store.attempts[store.counts[ATTEMPTS]][D_IS_OPEN] == 1:
@@ -144,11 +150,10 @@ def give_rest(store: Store) -> bool:
             store.counts[LIVES] -= 1
             if store.lives[store.counts[LIVES]][L_IS_DONE] == 0:
                 give_message(store, store.counts[LIVES])
-    return True
 
 
 KERNELS: Final = (
-    hash_of, find_key, put_key, key_of, attempt_slot, copy_text, keep_text, give_message, give_delivery, close, begin,
+    hash_of, find_key, put_key, key_of, attempt_slot, copy_text, give_message, give_delivery, close, begin,
     known, life_key, cut_off, new_attempt, start, end, learn, note, join, carried_bytes, carry_text, move_together,
     fill_slots, give_rest,
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """The columns of deliveries and messages while they are joined: plain numbers, because compiled code reads them.
 
 Rule 1: -1 is null, for times NO_TIME; a span is two columns, -1, -1 is null.
-Rule 2: the first columns of an open row are those of the finished one, so that finishing is copying.
+Rule 2: a text is a span of the carried octets and the block's behind them, and is never copied but to be carried.
+Rule 3: the first columns of an open row are those of the finished one, so that finishing is copying.
 """
 
 from __future__ import annotations
@@ -95,9 +96,7 @@ NAMELESS: Final = 3
 """Keys of the queue without a name."""
 DELIVERIES: Final = 4
 MESSAGES: Final = 5
-TEXTS: Final = 6
-"""Octets in the pool."""
-COUNTS: Final = 7
+COUNTS: Final = 6
 
 
 class Store(NamedTuple):
@@ -115,7 +114,6 @@ class Store(NamedTuple):
         octets: The block; a position in it is counted behind those of `carry`.
         deliveries: Finished deliveries.
         messages: Finished messages.
-        texts: Their texts.
     """
 
     counts: Any
@@ -129,4 +127,3 @@ class Store(NamedTuple):
     octets: Any
     deliveries: Any
     messages: Any
-    texts: Any

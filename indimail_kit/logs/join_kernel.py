@@ -7,13 +7,12 @@ of the lines. A row is given out when its last line came; what is open is carrie
 Source: IndiMail matchup.c `info()`, `starting()`, `delivery()`, `endmsg()`, `newmsg()`, `extra()`; qmail-log(5).
 
 Rule 1: as in `kernel`: numbers and arrays only, and calls among KERNELS only.
-Rule 2: a step that runs out of room for texts has changed nothing that doing it again would change twice.
-Rule 3: nothing here is quadratic, whatever the log: each row is begun once, finished once, and moved once a block.
+Rule 2: nothing here is quadratic, whatever the log: each row is begun once, finished once, and moved once a block.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from indimail_kit.logs.join_codes import (
     A_COLUMNS,
@@ -72,10 +71,9 @@ from indimail_kit.logs.join_codes import (
     Q_LAST,
     Q_OPEN,
     Q_RUN,
-    TEXTS,
     Store,
 )
-from indimail_kit.logs.join_store import NOTHING, attempt_slot, find_key, keep_text, key_of
+from indimail_kit.logs.join_store import NOTHING, attempt_slot, find_key, key_of
 from indimail_kit.logs.kernel_codes import (
     BOUNCE_MSG,
     BYTES,
@@ -115,9 +113,6 @@ from indimail_kit.logs.kernel_codes import (
 if TYPE_CHECKING:
     Row = Any
 
-ROOM_BYTES: Final = 1 << 20
-"""Room for texts that one line's rows may need (unit: octets): three texts of 64 KiB each for a few rows."""
-
 
 def give_message(store: Store, life: int) -> None:
     """Give a message out."""
@@ -126,7 +121,6 @@ def give_message(store: Store, life: int) -> None:
     store.counts[MESSAGES] += 1
     for column in range(M_COLUMNS):
         row[column] = source[column]
-    keep_text(store, source[M_SENDER], source[M_SENDER + 1], row, M_SENDER)
     source[L_IS_DONE] = 1
 
 
@@ -137,8 +131,6 @@ def give_delivery(store: Store, attempt: int) -> None:
     store.counts[DELIVERIES] += 1
     for column in range(D_COLUMNS):
         row[column] = source[column]
-    keep_text(store, source[D_RECIPIENT], source[D_RECIPIENT + 1], row, D_RECIPIENT)
-    keep_text(store, source[D_REPORT], source[D_REPORT + 1], row, D_REPORT)
     life = source[A_LIFE]
     source[A_LIFE] = NOTHING
     if life == NOTHING:
@@ -146,7 +138,7 @@ def give_delivery(store: Store, attempt: int) -> None:
     message = store.lives[life]
     row[D_LIFETIME], row[D_BYTES], row[D_QP] = message[M_LIFETIME], message[M_BYTES], message[M_QP]
     row[D_UID], row[D_QUEUED] = message[M_UID], message[M_QUEUED]
-    keep_text(store, message[M_SENDER], message[M_SENDER + 1], row, D_SENDER)
+    row[D_SENDER], row[D_SENDER + 1] = message[M_SENDER], message[M_SENDER + 1]
     message[L_ATTEMPTS] -= 1
     if message[L_ATTEMPTS] == 0 and message[M_IS_OPEN] == 0:
         give_message(store, life)
@@ -213,19 +205,16 @@ def life_key(store: Store, queue: int, number: int, position: int) -> int:
     return key
 
 
-def cut_off(store: Store, queue: int) -> bool:
-    """Close the deliveries of a queue whose qmail-send is gone; return whether there was room for all of them."""
+def cut_off(store: Store, queue: int) -> None:
+    """Close the deliveries of a queue whose qmail-send is gone."""
     row = store.queues[queue]
     while row[Q_LAST] != NOTHING:
-        if len(store.texts) - store.counts[TEXTS] < ROOM_BYTES:
-            return False
         attempt = row[Q_LAST]
         row[Q_LAST] = store.attempts[attempt][A_NEXT]
         if store.attempts[attempt][D_IS_OPEN] == 1:
             store.attempts[attempt][D_IS_OPEN] = 0
             give_delivery(store, attempt)
     row[Q_OPEN] = 0
-    return True
 
 
 def new_attempt(store: Store, line: Row) -> int:
@@ -310,20 +299,17 @@ def note(store: Store, line: Row, position: int, number: int) -> None:
         close(store, key)
 
 
-def join(store: Store, table: Any, first: int, first_position: int) -> int:
-    """Take in the lines of a block from the row `first` on; return the row where the room for texts ended."""
-    for index in range(first, len(table)):
+def join(store: Store, table: Any, first_position: int) -> None:
+    """Take in the lines of a block."""
+    for index in range(len(table)):
         line = table[index]
         kind = line[KIND]
         if kind in (STATUS, TODO_FILE) or not NEW_MSG <= kind <= SCHEDULER_EXIT:
             continue
-        if len(store.texts) - store.counts[TEXTS] < ROOM_BYTES:
-            return index
         queue, position, number = line[QUEUE], first_position + index, max(line[MESSAGE], 0)
         if kind in (STARTING, ENDED, MANGLED):
-            is_old = store.queues[queue][Q_OPEN] > 0 and store.queues[queue][Q_RUN] != max(line[RUN], 0)
-            if is_old and not cut_off(store, queue):
-                return index
+            if store.queues[queue][Q_OPEN] > 0 and store.queues[queue][Q_RUN] != max(line[RUN], 0):
+                cut_off(store, queue)
             if kind == STARTING:
                 start(store, line, position, number)
             else:
@@ -336,10 +322,7 @@ def join(store: Store, table: Any, first: int, first_position: int) -> int:
         elif kind in (TODO_RECIPIENT, EXTRA, BOUNCE_MSG, END_MSG):
             note(store, line, position, number)
         elif kind in (SEND_START, SEND_EXIT) or (kind == SCHEDULER_QUEUE and line[OUTCOME] != 0):
-            if not cut_off(store, queue):
-                return index
+            cut_off(store, queue)
         elif kind == SCHEDULER_EXIT:
             for each in range(len(store.queues)):
-                if not cut_off(store, each):
-                    return index
-    return len(table)
+                cut_off(store, each)

@@ -1,4 +1,4 @@
-"""The hash tables and texts of the join: keys of messages, open deliveries, and spans copied where they last.
+"""The hash tables of the join: keys of messages, and open deliveries.
 
 Rule 1: as in `kernel`; the functions are compiled in the list of `join_carry`.
 Rule 2: a key is never taken out, because its count of lives goes on; deliveries are entered anew for each block.
@@ -17,7 +17,6 @@ from indimail_kit.logs.join_codes import (
     K_QUEUE,
     KEYS,
     NAMELESS,
-    TEXTS,
     Store,
 )
 
@@ -79,25 +78,3 @@ def attempt_slot(store: Store, queue: int, number: int) -> int:
             break
         slot = (slot + 1) & (size - 1)
     return slot
-
-
-def copy_text(store: Store, begin: int, end: int, target: Any, at: int) -> int:
-    """Copy a text of the carry or the block; return the position behind."""
-    size = len(store.carry)
-    if begin < size:
-        for index in range(begin, end):
-            target[at + index - begin] = store.carry[index]
-    else:
-        for index in range(begin, end):
-            target[at + index - begin] = store.octets[index - size]
-    return at + end - begin
-
-
-def keep_text(store: Store, begin: int, end: int, row: Row, column: int) -> None:
-    """Copy a text to the pool and put its span into a row; NOTHING stays NOTHING."""
-    row[column] = row[column + 1] = NOTHING
-    if begin < 0:
-        return
-    at = int(store.counts[TEXTS])
-    row[column], row[column + 1] = at, copy_text(store, begin, end, store.texts, at)
-    store.counts[TEXTS] = row[column + 1]

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from indimail_kit.logs import join_codes as joins
 from indimail_kit.logs import kernel_codes as codes
 from indimail_kit.logs.blocks import Source
 from indimail_kit.logs.columns import EventBlock
@@ -53,7 +54,7 @@ def way_of(event: Event) -> int:
 
 
 class MatchupPrinter:
-    """The text of a log, block by block; `pending` when it has ended.
+    """The text of a log: `feed` each block, then `finish`, and then `pending`.
 
     Attributes:
         left_over: What was still open at the end.
@@ -63,8 +64,8 @@ class MatchupPrinter:
         self._joiner = Joiner()
         self.left_over = Matched((), ())
 
-    def feed(self, block: EventBlock) -> Iterator[memoryview]:
-        """Yield the text that the lines of a block lead to."""
+    def feed(self, block: EventBlock) -> memoryview:
+        """Return the text that the lines of a block lead to."""
         import numpy as np
 
         if not block.is_whole:  # matchup never reads a last line without an end
@@ -74,18 +75,11 @@ class MatchupPrinter:
         for row, event in block.others.items():
             if row < len(ways):
                 ways[row] = way_of(event)
-        rows = np.flatnonzero(ways)
-        positions = rows + block.first_position
-        done = 0
-        for answer in self._joiner.feed(block):
-            behind = int(np.searchsorted(positions, answer.behind))
-            chosen = slice(done, behind)
-            yield _text(answer, block, block.table[rows[chosen]], ways[rows[chosen]], positions[chosen])
-            done = behind
+        return _text(self._joiner.feed(block), block, ways)
 
     def finish(self) -> None:
         """Take what is still open."""
-        self.left_over = match_joined(self._joiner.finish())
+        self.left_over = match_joined([self._joiner.finish()])
 
     def pending(self) -> Iterator[bytes]:
         """Yield the lines that a next run begins with, as matchup writes them to its descriptor 5."""
@@ -110,27 +104,32 @@ def _seconds(unix_ns: int | None) -> bytes:
     return b"%d.%09d" % divmod(unix_ns or 0, 10**9)
 
 
-def _text(
-    answer: JoinedBlock, block: EventBlock, lines: NDArray[np.int64], ways: NDArray[np.int64],
-    positions: NDArray[np.int64],
-) -> memoryview:  # fmt: skip
-    """Return the text of one answer of the join, with the lines that are printed in between."""
+def _text(joined: JoinedBlock, block: EventBlock, ways: NDArray[np.int64]) -> memoryview:
+    """Return the rows that a block finished, with the lines that are printed in between."""
     import numpy as np
 
-    size = len(answer.texts) + ROW_BYTES * (len(answer.deliveries) + len(answer.messages))
-    size += int((lines[:, codes.END] - lines[:, codes.START] + 3).sum())
+    rows = np.flatnonzero(ways)
+    lines = block.table[rows, codes.START : codes.END + 1] + len(joined.carry)
+    size = int((lines[:, 1] - lines[:, 0] + 3).sum()) + ROW_BYTES * (len(joined.deliveries) + len(joined.messages))
+    for table, column in (
+        (joined.deliveries, joins.D_RECIPIENT),
+        (joined.deliveries, joins.D_REPORT),
+        (joined.deliveries, joins.D_SENDER),
+        (joined.messages, joins.M_SENDER),
+    ):
+        size += int((table[:, column + 1] - table[:, column]).sum())
+    ways, positions = ways[rows], rows + block.first_position
     put_rows = kernels(KERNEL, compiled=block.is_compiled).put_rows
     out: Any
     if block.is_compiled:
         out = np.empty(size, dtype=np.uint8)
-        texts, octets = (np.frombuffer(one, dtype=np.uint8) for one in (answer.texts, block.octets))
-        behind = put_rows(answer.deliveries, answer.messages, texts, lines, ways, positions, octets, out)
-        return memoryview(out)[:behind]
-    out = bytearray(size)
-    behind = put_rows(
-        answer.deliveries.tolist(), answer.messages.tolist(), answer.texts, lines.tolist(), ways.tolist(),
-        positions.tolist(), bytes(block.octets), out,
-    )  # fmt: skip
+        carry, octets = (np.frombuffer(one, dtype=np.uint8) for one in (joined.carry, block.octets))
+        behind = put_rows(joined.deliveries, joined.messages, carry, octets, lines, ways, positions, out)
+    else:
+        out = bytearray(size)
+        arrays = (one.tolist() for one in (lines, ways, positions))
+        tables = joined.deliveries.tolist(), joined.messages.tolist()
+        behind = put_rows(*tables, joined.carry, bytes(block.octets), *arrays, out)
     return memoryview(out)[:behind]
 
 
@@ -159,5 +158,5 @@ def matchup_text(
     printer = printer or MatchupPrinter()
     before = () if pending_in is None else (pending_in,)
     for block in read_blocks(*before, *sources, threads=threads):
-        yield from printer.feed(block)
+        yield printer.feed(block)
     printer.finish()

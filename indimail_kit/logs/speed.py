@@ -5,16 +5,18 @@ starts at once; compiled by numba (extra `logs`) it reads millions, and loading 
 text of it and so one engine; this module alone decides how it runs.
 
 Note for maintainers: numba keeps what it compiled beside the module, or in the user's cache directory, and knows its
-age by the module's file alone: constants that kernels take from `kernel_codes` are not seen. After a change there
-touch the kernel modules; an installed package has new files anyway.
+age by the function's own file alone: neither the constants that it takes from other modules nor the options here. So a
+checksum of all of them is part of the function's name.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import zlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 
@@ -41,13 +43,21 @@ def kernels(module_name: str, *, compiled: bool) -> Any:
         return module
     import numba  # half a second: only for large logs
 
+    version = _version()
     scope = {name: value for kernel in module.KERNELS for name, value in kernel.__globals__.items()}
     for kernel in module.KERNELS:
         # The copy finds its callees in `scope`, where they are compiled already.
         copy = FunctionType(kernel.__code__, scope, kernel.__name__, kernel.__defaults__)
-        copy.__module__, copy.__qualname__ = kernel.__module__, kernel.__qualname__
+        copy.__module__, copy.__qualname__ = kernel.__module__, f"{kernel.__qualname__}_{version}"
         scope[kernel.__name__] = _compiled(numba, copy)
     return SimpleNamespace(**{kernel.__name__: scope[kernel.__name__] for kernel in module.KERNELS})
+
+
+def _version() -> str:
+    """Return a checksum of everything that compiled code is made of."""
+    here = Path(__file__).parent
+    paths = sorted({*here.glob("*kernel*.py"), *here.glob("*_codes.py"), *here.glob("join_*.py"), Path(__file__)})
+    return f"{zlib.crc32(b''.join(path.read_bytes() for path in paths)):08x}"
 
 
 def _compiled(numba: Any, function: Callable[..., Any]) -> Any:

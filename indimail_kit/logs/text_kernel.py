@@ -33,7 +33,7 @@ from indimail_kit.logs.join_codes import (
     M_SENDER,
     M_UID,
 )
-from indimail_kit.logs.kernel_codes import END, NO_TIME, START
+from indimail_kit.logs.kernel_codes import NO_TIME
 
 ROW_BYTES: Final = 256
 """Longest row without its texts (unit: octets): ten numbers of twenty digits, and words."""
@@ -85,28 +85,30 @@ def put_count(out: Any, at: int, value: int) -> int:
     return put_number(out, put_word(out, at, b" "), value, 1)
 
 
-def put_text(out: Any, at: int, octets: Any, begin: int, end: int) -> int:
-    """Write a text as it is."""
+def put_text(out: Any, at: int, carry: Any, octets: Any, row: Any, column: int) -> int:
+    """Write a text as it is; its span is a position in the carry and the block behind it."""
+    begin, end, size = row[column], row[column + 1], len(carry)
     for index in range(begin, end):
-        out[at + index - begin] = octets[index]
-    return at + max(end - begin, 0)
+        out[at + index - begin] = octets[index - size] if begin >= size else carry[index]
+    return int(at + max(end - begin, 0))
 
 
-def put_lower(out: Any, at: int, octets: Any, begin: int, end: int) -> int:
+def put_lower(out: Any, at: int, carry: Any, octets: Any, row: Any, column: int) -> int:
     """Write a text in lower case, as ASCII has it."""
-    for index in range(begin, end):
-        octet = octets[index]
-        out[at + index - begin] = octet + 32 if 65 <= octet <= 90 else octet
-    return at + max(end - begin, 0)
+    behind = put_text(out, at, carry, octets, row, column)
+    for index in range(at, behind):
+        if 65 <= out[index] <= 90:
+            out[index] += 32
+    return behind
 
 
-def put_sender(out: Any, at: int, octets: Any, begin: int, end: int) -> int:
+def put_sender(out: Any, at: int, carry: Any, octets: Any, row: Any, column: int) -> int:
     """Write a sender in angle brackets, a blank before it."""
-    at = put_lower(out, put_word(out, at, b" <"), octets, begin, end)
+    at = put_lower(out, put_word(out, at, b" <"), carry, octets, row, column)
     return put_word(out, at, b">")
 
 
-def put_delivery(out: Any, at: int, row: Any, texts: Any) -> int:
+def put_delivery(out: Any, at: int, row: Any, carry: Any, octets: Any) -> int:
     """Write ``d``: a delivery with both ends; where the log does not tell of its message, 0 and question marks."""
     if row[D_START_EVENT] < 0 or row[D_OUTCOME] < 0:
         return at
@@ -116,19 +118,17 @@ def put_delivery(out: Any, at: int, row: Any, texts: Any) -> int:
     at = put_time(out, at + 1, row[D_QUEUED] if is_known else row[D_STARTED])
     at = put_time(out, put_time(out, at, row[D_STARTED]), row[D_ENDED])
     at = put_count(out, at, max(row[D_BYTES], 0))
-    at = put_sender(out, at, texts, row[D_SENDER], row[D_SENDER + 1]) if is_known else put_word(out, at, b" ?")
+    at = put_sender(out, at, carry, octets, row, D_SENDER) if is_known else put_word(out, at, b" ?")
     at = put_word(out, at, b" remote." if row[D_CHANNEL] == 1 else b" local.")
-    at = put_lower(out, at, texts, row[D_RECIPIENT], row[D_RECIPIENT + 1])
+    at = put_lower(out, at, carry, octets, row, D_RECIPIENT)
     at = put_count(out, put_count(out, at, row[D_QP]), row[D_UID]) if is_known else put_word(out, at, b" ? ?")
     at = put_word(out, at, b" ")
-    if row[D_REPORT] >= 0:
-        at = put_text(out, at, texts, row[D_REPORT], row[D_REPORT + 1])
-    else:
-        at = put_word(out, at, b"report_mangled")
-    return put_word(out, at, b"\n")
+    if row[D_REPORT] < 0:
+        return put_word(out, at, b"report_mangled\n")
+    return put_word(out, put_text(out, at, carry, octets, row, D_REPORT), b"\n")
 
 
-def put_message(out: Any, at: int, row: Any, texts: Any) -> int:
+def put_message(out: Any, at: int, row: Any, carry: Any, octets: Any) -> int:
     """Write ``m``: a message with both ends."""
     if row[M_SENDER] < 0 or row[M_END_EVENT] < 0:
         return at
@@ -136,24 +136,24 @@ def put_message(out: Any, at: int, row: Any, texts: Any) -> int:
     at = put_count(out, at, row[M_BYTES])
     for column in range(M_COUNTS, M_COUNTS + 3):
         at = put_count(out, at, row[column])
-    at = put_sender(out, at, texts, row[M_SENDER], row[M_SENDER + 1])
+    at = put_sender(out, at, carry, octets, row, M_SENDER)
     at = put_count(out, put_count(out, at, row[M_QP]), row[M_UID])
     return put_word(out, at, b"\n")
 
 
 def put_rows(
-    deliveries: Any, messages: Any, texts: Any, lines: Any, ways: Any, positions: Any, octets: Any, out: Any
+    deliveries: Any, messages: Any, carry: Any, octets: Any, lines: Any, ways: Any, positions: Any, out: Any
 ) -> int:
-    """Write the rows of an answer and the lines that are printed, each in its place; return the position behind.
+    """Write the rows that a block finished and the lines that are printed, in order; return the position behind.
 
     Args:
         deliveries: Rows of the answer, in the order of their ends.
         messages: Likewise.
-        texts: Their texts.
-        lines: Rows of the lines to print.
+        carry: Texts of older blocks.
+        octets: The block.
+        lines: First and last octets of the lines to print, in carry and block together.
         ways: QUESTION or AS_IS, for each.
         positions: Where each stands in the log.
-        octets: Their block.
         out: Room for all of it.
     """
     at, delivery, message, line = 0, 0, 0, 0
@@ -162,14 +162,14 @@ def put_rows(
         next_message = messages[message][M_END_EVENT] if message < len(messages) else _NEVER
         next_line = positions[line] if line < len(lines) else _NEVER
         if delivery < len(deliveries) and next_delivery <= next_message and next_delivery <= next_line:
-            at = put_delivery(out, at, deliveries[delivery], texts)
+            at = put_delivery(out, at, deliveries[delivery], carry, octets)
             delivery += 1
         elif message < len(messages) and next_message <= next_line:
-            at = put_message(out, at, messages[message], texts)
+            at = put_message(out, at, messages[message], carry, octets)
             message += 1
         else:
             at = put_word(out, at, b"? ") if ways[line] == QUESTION else at
-            at = put_text(out, at, octets, lines[line][START], lines[line][END])
+            at = put_text(out, at, carry, octets, lines[line], 0)
             at = put_word(out, at, b"\n")
             line += 1
     return at

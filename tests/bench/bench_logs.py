@@ -84,7 +84,8 @@ class LogMaker:
         suffix, size = self.suffix(queue), int(self.random.lognormvariate(8.5, 1.3)) + 200
         sender = f"user{self.random.randrange(20_000):05}@mail{self.random.randrange(400)}.example.org"
         if self.queues:
-            yield self.line(f"info: todo-proc: queue{queue + 1}: subdir=todo/{number % 151} fn=todo/{number % 151}/{number}")
+            place = f"todo/{number % 151}"
+            yield self.line(f"info: todo-proc: queue{queue + 1}: subdir={place} fn={place}/{number}")
         yield self.line(f"new msg {number}{suffix}")
         yield self.line(f"info msg {number}: bytes {size} from <{sender}> qp {self.qp} uid 555{suffix}")
         if self.queues:
@@ -183,12 +184,12 @@ class Run:
 
 def measure(command: list[str], path: Path, *, cores: int) -> Run:
     """Run a command with the log as standard input, its output thrown away."""
-    allowed = set(sorted(os.sched_getaffinity(0))[:cores])
-    begin = time.perf_counter()
+    allowed = os.sched_getaffinity(0)
     with path.open("rb") as log:
-        process = subprocess.Popen(
-            command, stdin=log, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, allowed)
-        )
+        os.sched_setaffinity(0, sorted(allowed)[:cores])  # the child inherits it
+        begin = time.perf_counter()
+        process = subprocess.Popen(command, stdin=log, stdout=subprocess.DEVNULL)
+        os.sched_setaffinity(0, allowed)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -26,7 +26,7 @@ def test_the_text_is_the_real_matchups(name: str, block_bytes: int, compiled: bo
     """Rows, lines that it does not know, and their order, whatever the blocks; then what it writes to descriptor 5."""
     printer = MatchupPrinter()
     blocks = read_blocks(LOGS / f"{name}.tai64n.log.gz", compiled=compiled, block_bytes=block_bytes)
-    text = b"".join(piece for block in blocks for piece in printer.feed(block))
+    text = b"".join(printer.feed(block) for block in blocks)
     printer.finish()
     assert text.splitlines() == gzip.decompress((LOGS / f"{name}.matchup.gz").read_bytes()).splitlines()
     assert text == gzip.decompress((LOGS / f"{name}.matchup.gz").read_bytes())
