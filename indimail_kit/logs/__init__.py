@@ -13,6 +13,7 @@ parts
 - `labels`: the stamp at the start of a line
 - `blocks`: files -> blocks of octets; `engine`: blocks -> columns (`kernel`, `columns`) or events; `speed`: how fast
 - `join`: blocks -> deliveries and messages as columns (`join_kernel`); `matchup`: as values; `log`: all together
+- `cluster`: the same on many machines, over Dask
 - `follow`: a log that is being written, over every turn of multilog's files (`rotation`)
 - `redact`: logs that can be shared; `pseudonyms` for names, `redact_words` for free text
 - `clamav_health`: whether the scanner's database, reloads and updates are in order; `clamav_runs` beside it

@@ -70,7 +70,7 @@ def read_raw_blocks(*sources: Source, block_bytes: int = BLOCK_BYTES) -> Iterato
     """
     for source in sources:
         if isinstance(source, bytes):
-            yield from _blocks(io.BytesIO(source), "", block_bytes)
+            yield from blocks_of(io.BytesIO(source), "", block_bytes)
             continue
         path = Path(source)
         files = log_files(path) if path.is_dir() else (path,)
@@ -78,7 +78,7 @@ def read_raw_blocks(*sources: Source, block_bytes: int = BLOCK_BYTES) -> Iterato
             raise FormatError("a multilog directory with `current` or `@*.s`", source=str(path))
         for part in files:
             with _opened(part) as file:
-                yield from _blocks(file, str(part), block_bytes)
+                yield from blocks_of(file, str(part), block_bytes)
 
 
 @contextmanager
@@ -172,7 +172,8 @@ def _last_end(octets: memoryview, size: int) -> int:
     return 0
 
 
-def _blocks(file: IO[bytes], name: str, block_bytes: int) -> Iterator[RawBlock]:
+def blocks_of(file: IO[bytes], name: str, block_bytes: int) -> Iterator[RawBlock]:
+    """Yield the blocks of one open file."""
     rest, offset, skipped = b"", 0, 0
     is_first = True
     fault: Exception | None = None

@@ -65,7 +65,7 @@ def scan_block(raw: RawBlock, *, compiled: bool) -> Scanned:
     return table, ["", *found], is_whole
 
 
-class _Numbering:
+class Numbering:
     """What goes on from block to block: queues, runs, positions."""
 
     def __init__(self, *, utc_offset_s: int) -> None:
@@ -104,7 +104,7 @@ class _Numbering:
                 is_whole=is_whole or row < len(table) - 1,
             )
             fill_row(table[row], event, self.queues)
-        self._count_runs(table, compiled=compiled)
+        self.count_runs(table, compiled=compiled)
         for row, event in others.items():
             if table[row, codes.RUN] >= 0:
                 object.__setattr__(event, "run", int(table[row, codes.RUN]))  # nobody else has seen the event yet
@@ -112,7 +112,8 @@ class _Numbering:
         self.line_number += len(table)
         return block
 
-    def _count_runs(self, table: Any, *, compiled: bool) -> None:
+    def count_runs(self, table: Any, *, compiled: bool) -> None:
+        """Fill the column RUN where it is TO_COUNT."""
         import numpy as np
 
         grown = np.zeros((len(self.queues.names), 2), dtype=np.int64)
@@ -170,7 +171,7 @@ def read_blocks(
         >>> sum(len(block) for block in read_blocks(b"new msg 660188\nend msg 660188\n?"))
         3
     """
-    numbering = _Numbering(utc_offset_s=utc_offset_s)
+    numbering = Numbering(utc_offset_s=utc_offset_s)
     raws: Iterator[RawBlock] = read_raw_blocks(*sources, block_bytes=block_bytes)
     if compiled is None:
         raws, compiled = _look_ahead(raws)

@@ -114,6 +114,19 @@ class Joiner:
             grid[:used] = old[:used]
         return grid
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the open rows and nothing else, so that a joiner goes to another process between two blocks."""
+        store = self._store
+        if store is not None:
+            counts = store.counts
+            store = store._replace(
+                lives=store.lives[: counts[codes.LIVES]], attempts=store.attempts[: counts[codes.ATTEMPTS]],
+                keys=store.keys[: counts[codes.KEYS]], key_slots=store.key_slots[:0],
+                attempt_slots=store.attempt_slots[:0], octets=store.octets[:0], deliveries=store.deliveries[:0],
+                messages=store.messages[:0],
+            )  # fmt: skip
+        return {"_compiled": self._compiled, "_store": store, "_queues": list(self._queues)}
+
     def _slots(self, count: int, old: Any = None) -> Any:
         """Return an empty hash table with room for so many rows."""
         if self._compiled and old is not None and len(old) >= 2 * count:

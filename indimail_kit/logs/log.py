@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from indimail_kit.logs.blocks import Source
 from indimail_kit.logs.columns import KIND_NAMES, EventBlock
@@ -20,6 +20,9 @@ from indimail_kit.logs.event import UNKNOWN, Event
 from indimail_kit.logs.join import JoinedBlock, join_blocks
 from indimail_kit.logs.matchup import Matched, match_joined
 from indimail_kit.wiring import html_of, provider
+
+if TYPE_CHECKING:
+    from indimail_kit.logs.cluster import ClusterLog
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,17 +94,31 @@ class Log:
         return html_of(self)
 
 
-def read(*sources: Source, utc_offset_s: int = 0) -> Log:
+@overload
+def read(*sources: Source, utc_offset_s: int = 0) -> Log: ...
+
+
+@overload
+def read(*sources: Source, scheduler: Any, utc_offset_s: int = 0) -> ClusterLog: ...
+
+
+def read(*sources: Source, scheduler: Any = None, utc_offset_s: int = 0) -> Log | ClusterLog:
     """Read logs: files (plain, .gz or .zst), multilog directories, or octets; oldest first.
 
     Args:
         sources: What to read.
+        scheduler: A `dask.distributed.Client`, to read on its cluster: see `cluster`.
         utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
 
     Raises:
         FormatError: A directory holds no log.
-        MissingPartError: A file is compressed in a way that cannot be read here.
+        MissingPartError: A file is compressed in a way that cannot be read here, or Dask is not installed.
         OSError: A file cannot be read.
+        TypeError: The scheduler is something else.
     """
     name = ", ".join("octets" if isinstance(source, bytes) else str(source) for source in sources)
+    if scheduler is not None:
+        from indimail_kit.logs.cluster import read_on_cluster
+
+        return read_on_cluster(*sources, scheduler=scheduler, utc_offset_s=utc_offset_s, name=name)
     return Log(tuple(read_blocks(*sources, utc_offset_s=utc_offset_s)), name)

@@ -23,31 +23,31 @@ GONE: Final = b"*"
 
 WORDS: Final = frozenset(
     """
-    a able abort aborted about accept accepted access after again alias all alert already alternate am an and any are
-    around as at auth authentication away back bad be because been before better big bounce bounces but by bytes called
-    came can cannot certificate characters child choice client closed cname code command communication completed
-    connect connected connection contact control copy could couldn't crashed current daemon data database defer deferral
-    deferred deleted deliver delivered deliveries delivery denied despite did didn't died directory disk dns do does
-    doesn't dot down dropped during eai ehlo empty encrypted end ended error errors establish exceeded exec exist exit
-    exited exiting failed failure fatal file files find for fork forward found from full get getting give giving go
-    going got group had handshake has have held helo here high home host hosts how i i'm if in incorrect info input
-    instance internal into invalid is it jobs key kill killed known large later lease length less like limit line link
-    list listed load local lock locked long lookup loop looping made mail mailbox mailboxes maildir make malformed
-    many mangled may mechanism memory mess message messages missing more move much mx my name names need network never
-    new next no nobody not now number of off ok old on one only open opened or out output over overloaded override
-    path permanent permanently permission permitted pid pipe plugin policy possible problem process processing program
-    protocol qmail qmtp qp queue quit quota quiet ran rate ratelimit rcpt reached read reading recipient recipients
-    refused reject rejected relay remote remove removed rename report required reset resource response rest restart
-    retry return routing rules run running said sanity scan scanner scram sender sending sent server service set
-    shutdown sig signal signatures size slow smtp so socket some sorry space spam spamicity split ssl start started
-    starting stat state still stop stopped such supported syntax system table take temporarily temporary than that the
-    them there they this time timed timeout tls to todo too tried trouble try trying type unable uncommunicative
-    unexpected unknown unlink until up update updated use used user users usual valid verify version virus wait waiting
-    was wasn't't way we when while who will with within without won work would write writing wrong yes yet you your
-    database daily main bytecode cvd cld cdiff ndb hdb hsb ldb dat conf sock clamd clamav freshclam cvdhead
-    archive detection elf executable extended formats fuzzy hash hwp3 image scanning mailfiles ole2 onenote pdf portable
-    support swf html xmldocs heuristic heuristics alerts
-    bogosity ham unsure qq contains smtpd tcpserver did
+    a able abort aborted about accept accepted access after again alert alerts alias all already alternate am an
+    and any archive are around as at auth authentication away back bad be because been before better big bogosity
+    bounce bounces but by bytecode bytes called came can cannot cdiff certificate characters child choice clamav
+    clamd cld client closed cname code command communication completed conf connect connected connection contact
+    contains control copy could couldn't crashed current cvd cvdhead daemon daily dat data database defer deferral
+    deferred deleted deliver delivered deliveries delivery denied despite detection did didn't died directory disk
+    dns do does doesn't dot down dropped during eai ehlo elf empty encrypted end ended error errors establish
+    exceeded exec executable exist exit exited exiting extended failed failure fatal file files find for fork
+    formats forward found freshclam from full fuzzy get getting give giving go going got group had ham handshake
+    has hash have hdb held helo here heuristic heuristics high home host hosts how hsb html hwp3 i i'm if image in
+    incorrect info input instance internal into invalid is it jobs key kill killed known large later ldb lease
+    length less like limit line link list listed load local lock locked long lookup loop looping made mail mailbox
+    mailboxes maildir mailfiles main make malformed mangled many may mechanism memory mess message messages missing
+    more move much mx my name named names ndb need network never new next no nobody not now number of off ok old
+    ole2 on one onenote only open opened or out output over overloaded override path pdf permanent permanently
+    permission permitted pid pipe plugin policy portable possible problem process processing program protocol qmail
+    qmtp qp qq queue quiet quit quota ran rate ratelimit rcpt reached read reading recipient recipients refused
+    reject rejected relay remote remove removed rename report required reset resource response rest restart retry
+    return routing rules run running said sanity scan scanner scanning scram sender sending sent server service set
+    shutdown sig signal signatures size slow smtp smtpd so sock socket some sorry space spam spamicity split ssl
+    start started starting stat state still stop stopped such support supported swf syntax system table take
+    tcpserver temporarily temporary than that the them there they this time timed timeout tls to todo too tried
+    trouble try trying type unable uncommunicative unexpected unknown unlink unsure until up update updated use
+    used user users usual valid verify version virus wait waiting was wasn't way we when while who will with within
+    without won work would write writing wrong xmldocs yes yet you your
     """.split()  # noqa: SIM905 - a list of words is read and kept more easily than a list of literals
 )
 """Words of the programs' own, in lower case."""

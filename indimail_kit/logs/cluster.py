@@ -1,0 +1,388 @@
+"""A log on many machines: the same engine and the same join, block by block over Dask.
+
+    from dask.distributed import Client
+    log = read("/var/log/indimail/deliver.25", scheduler=Client("scheduler:8786"))
+    log.kinds, len(log)                 # added up on the cluster
+    log.deliveries, log.messages        # Dask DataFrames, rows in the order in which they ended
+    log.events
+
+Each part of a file is read where there is room; a line belongs to the part in which it begins. What goes on from part
+to part (queues and runs numbered, open messages and deliveries) travels along the chain of parts as one small value, so
+that the rows are those of one machine, and every step can be done again: a worker that dies costs time and no row.
+
+Rule 1: a step is a function of its arguments: it changes none of them, and the file must not change below its size.
+Rule 2: every worker sees the files under the same names.
+Rule 3: nothing of Dask's is imported before a cluster is given; pandas is asked for by name (`wiring`).
+"""
+
+from __future__ import annotations
+
+import io
+import operator
+import os
+import pickle
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, cast
+
+from indimail_kit.errors import FormatError, MissingPartError
+from indimail_kit.logs import kernel_codes as codes
+from indimail_kit.logs.blocks import BLOCK_BYTES, RawBlock, Source, blocks_of, log_files, read_raw_blocks
+from indimail_kit.logs.columns import KIND_NAMES, EventBlock
+from indimail_kit.logs.engine import Numbering, scan_block
+from indimail_kit.logs.event import UNKNOWN, Event
+from indimail_kit.logs.grammar import FORMS
+from indimail_kit.logs.join import JoinedBlock, Joiner
+from indimail_kit.logs.speed import COMPILE_BYTES, has_compiler
+from indimail_kit.wiring import html_of, provider
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PART_BYTES: Final = 16 * 1024 * 1024
+"""Usual size of a part (unit: octets); as columns it is about four times as big."""
+
+_SEEK_BYTES: Final = 64 * 1024
+"""Octets that are looked through at once for a line's end."""
+
+_PACKED_ENDS: Final = (".gz", ".zst")
+"""Files that can only be read from their beginning: one part each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a log: the lines that begin in it.
+
+    Attributes:
+        file: Where it is, "" for octets.
+        begin: First octet.
+        end: Octet behind the last one; None for a whole compressed file.
+        size: Size of the file when the parts were made; what is behind it is not read.
+        octets: The log itself, if it is no file.
+    """
+
+    file: str
+    begin: int = 0
+    end: int | None = None
+    size: int = 0
+    octets: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBlock:
+    """A block of lines that can be sent: what `EventBlock` holds, as far as it does not depend on the lines before.
+
+    Attributes:
+        table: As in EventBlock; queues and runs are numbered within the block.
+        octets: The lines.
+        queues: Code in the column QUEUE -> name.
+        others: Row, form's name, fields, start of the text, kind of stamp, time of each line that the grammar read.
+        file: Where the lines are from, "" for octets.
+        byte_offset: First octet of the block in the file, after decompression.
+        skipped_bytes: Octets of the first line that were not kept.
+        is_first: Whether the file begins here.
+        is_whole: Whether the last line has an end.
+    """
+
+    table: NDArray[np.int64] = field(repr=False)
+    octets: bytes = field(repr=False)
+    queues: tuple[str, ...]
+    others: tuple[tuple[int, str, dict[str, Any], int, str, int | None], ...] = field(repr=False)
+    file: str
+    byte_offset: int
+    skipped_bytes: int
+    is_first: bool
+    is_whole: bool
+
+    def kinds(self) -> Counter[str]:
+        """Return how many lines of each kind there are."""
+        return Counter(KIND_NAMES[code] for code in self.table[:, codes.KIND].tolist())
+
+
+def plan_parts(*sources: Source, part_bytes: int = PART_BYTES) -> tuple[Part, ...]:
+    """Cut logs into parts.
+
+    Raises:
+        FormatError: A directory holds no log.
+        OSError: A file is not there.
+    """
+    parts: list[Part] = []
+    for source in sources:
+        if isinstance(source, bytes):
+            parts.append(Part("", octets=source))
+            continue
+        path = Path(source)
+        files = log_files(path) if path.is_dir() else (path,)
+        if not files:
+            raise FormatError("a multilog directory with `current` or `@*.s`", source=str(path))
+        for file in files:
+            size = file.stat().st_size
+            if file.suffix in _PACKED_ENDS:
+                parts.append(Part(str(file), size=size))
+                continue
+            parts += (
+                Part(str(file), begin, min(begin + part_bytes, size), size) for begin in range(0, size, part_bytes)
+            )
+    return tuple(parts)
+
+
+class _Stretch(io.RawIOBase):
+    """A stretch of a file, as a file."""
+
+    def __init__(self, fd: int, begin: int, end: int) -> None:
+        self._fd, self._at, self._end = fd, begin, end
+
+    def readinto(self, room: Any) -> int:
+        """Fill the room as far as there is something."""
+        octets = os.pread(self._fd, min(len(room), self._end - self._at), self._at)
+        room[: len(octets)] = octets
+        self._at += len(octets)
+        return len(octets)
+
+
+def _line_begin(fd: int, wanted: int, size: int) -> int:
+    """Return where the first line begins at an octet or behind it; the size if none does."""
+    at = wanted - 1
+    while 0 <= at < size:
+        octets = os.pread(fd, min(_SEEK_BYTES, size - at), at)
+        if not octets:
+            break
+        found = octets.find(b"\n")
+        if found >= 0:
+            return at + found + 1
+        at += len(octets)
+    return 0 if wanted <= 0 else size
+
+
+def _raw_blocks(part: Part) -> Iterator[RawBlock]:
+    """Yield the lines that begin in a part."""
+    if part.octets is not None or part.end is None:
+        yield from read_raw_blocks(part.octets if part.octets is not None else part.file)
+        return
+    fd = os.open(part.file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if os.fstat(fd).st_size < part.size:
+            raise FormatError(f"a file of at least {part.size} octets, as when its parts were made", source=part.file)
+        begin, end = (_line_begin(fd, wanted, part.size) for wanted in (part.begin, part.end))
+        for raw in blocks_of(cast("IO[bytes]", _Stretch(fd, begin, end)), part.file, BLOCK_BYTES):
+            yield replace(raw, byte_offset=raw.byte_offset + begin, is_first=raw.is_first and begin == 0)
+    finally:
+        os.close(fd)
+
+
+def read_part(part: Part, *, compiled: bool, utc_offset_s: int) -> tuple[PackedBlock, ...]:
+    """Read a part: everything that needs nothing of the lines before."""
+    return tuple(_pack(raw, compiled=compiled, utc_offset_s=utc_offset_s) for raw in _raw_blocks(part))
+
+
+def _pack(raw: RawBlock, *, compiled: bool, utc_offset_s: int) -> PackedBlock:
+    block = Numbering(utc_offset_s=utc_offset_s).finish(raw, scan_block(raw, compiled=compiled), compiled=compiled)
+    others = tuple(
+        (row, event.form.name if event.form else "", dict(event.fields), event.text_start, event.label_kind,
+         event.unix_ns)
+        for row, event in block.others.items()
+    )  # fmt: skip
+    return PackedBlock(
+        block.table, bytes(raw.octets), tuple(block.queues), others, raw.file, raw.byte_offset, raw.skipped_bytes,
+        raw.is_first, block.is_whole,
+    )  # fmt: skip
+
+
+def place(packed: PackedBlock, numbering: Numbering, *, compiled: bool) -> EventBlock:
+    """Return the block as it stands behind the lines before it; the numbering goes on."""
+    import numpy as np
+
+    if packed.is_first:
+        numbering.file_index += 1
+        numbering.line_number = 1
+    table = packed.table.copy()
+    queue_codes = np.array([numbering.queues.code(name) for name in packed.queues], dtype=np.int64)
+    table[:, codes.QUEUE] = queue_codes[table[:, codes.QUEUE]]
+    runs = table[:, codes.RUN]
+    runs[runs >= 0] = codes.TO_COUNT
+    numbering.count_runs(table, compiled=compiled)
+    others: dict[int, Event] = {}
+    block = EventBlock(
+        table, memoryview(packed.octets), numbering.queues.names, others, packed.file, numbering.file_index,
+        numbering.position, numbering.line_number, packed.byte_offset, packed.skipped_bytes, packed.is_whole, compiled,
+    )  # fmt: skip
+    offsets, sizes = block.byte_offset, block.line_bytes
+    for row, form_name, fields, text_start, label_kind, unix_ns in packed.others:
+        run = int(table[row, codes.RUN])
+        others[row] = Event(
+            line=block.line(row), text_start=text_start, form=FORMS[form_name] if form_name else None, fields=fields,
+            label_kind=label_kind, unix_ns=unix_ns, file=packed.file, line_number=numbering.line_number + row,
+            byte_offset=int(offsets[row]), line_bytes=int(sizes[row]),
+            is_whole=packed.is_whole or row < len(table) - 1, run=run if run >= 0 else None,
+        )  # fmt: skip
+    numbering.position += len(table)
+    numbering.line_number += len(table)
+    return block
+
+
+State = bytes
+"""What goes on from part to part, pickled: `Numbering` and `Joiner`. Octets, because nobody can change them."""
+
+
+def first_state(*, utc_offset_s: int) -> State:
+    """Return what is known before the first line."""
+    return pickle.dumps((Numbering(utc_offset_s=utc_offset_s), Joiner()))
+
+
+def _answers(answer: Any) -> tuple[JoinedBlock, ...]:
+    return (answer,) if isinstance(answer, JoinedBlock) else tuple(answer)
+
+
+def _frames(joined: Sequence[JoinedBlock]) -> tuple[Any, Any]:
+    return provider("delivery_columns_frame")(joined), provider("message_columns_frame")(joined)
+
+
+def join_part(state: State, blocks: Sequence[PackedBlock], *, compiled: bool) -> tuple[State, Any, Any]:
+    """Return what is known behind a part, and the deliveries and messages that were finished in it, as DataFrames."""
+    numbering, joiner = pickle.loads(state)  # noqa: S301 - made by first_state or join_part on this cluster
+    joined: list[JoinedBlock] = []
+    for packed in blocks:
+        joined += _answers(joiner.feed(place(packed, numbering, compiled=compiled)))
+    return (pickle.dumps((numbering, joiner)), *_frames(joined))
+
+
+def join_rest(state: State) -> tuple[State, Any, Any]:
+    """Return the deliveries and messages that are still open behind the last part."""
+    _, joiner = pickle.loads(state)  # noqa: S301 - made by first_state or join_part on this cluster
+    return (b"", *_frames(_answers(joiner.finish())))
+
+
+def events_of_part(state: State, blocks: Sequence[PackedBlock], *, compiled: bool) -> Any:
+    """Return the lines of a part as a DataFrame."""
+    numbering, _ = pickle.loads(state)  # noqa: S301 - made by first_state or join_part on this cluster
+    return provider("event_columns_frame")([place(packed, numbering, compiled=compiled) for packed in blocks])
+
+
+def count_kinds(blocks: Sequence[PackedBlock]) -> Counter[str]:
+    """Return how many lines of each kind a part holds."""
+    return sum((packed.kinds() for packed in blocks), Counter())
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterLog:
+    """A log that was read on a cluster; work begins at once, and results stay there until they are asked for.
+
+    Attributes:
+        client: The cluster.
+        parts: The stretches of the log.
+        name: What was read, for people.
+        compiled: Whether the kernels are compiled.
+        utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
+    """
+
+    client: Any = field(repr=False)
+    parts: tuple[Part, ...] = field(repr=False)
+    name: str = ""
+    compiled: bool = False
+    utc_offset_s: int = 0
+
+    def _submit(self, function: Any, *arguments: Any, **options: Any) -> Any:
+        return self.client.submit(function, *arguments, **options, pure=False)
+
+    @cached_property
+    def _reads(self) -> list[Any]:
+        """Return a future of each part's blocks."""
+        return [
+            self._submit(read_part, part, compiled=self.compiled, utc_offset_s=self.utc_offset_s) for part in self.parts
+        ]
+
+    @cached_property
+    def _chain(self) -> tuple[list[Any], list[Any]]:
+        """Return futures of the states before each part, and of what was joined in each part and behind the last."""
+        state = self._submit(first_state, utc_offset_s=self.utc_offset_s)
+        states, steps = [state], []
+        for blocks in self._reads:
+            steps.append(self._submit(join_part, states[-1], blocks, compiled=self.compiled))
+            states.append(self._submit(operator.itemgetter(0), steps[-1]))
+        steps.append(self._submit(join_rest, states[-1]))
+        return states, steps
+
+    def _table(self, futures: list[Any], wish: str) -> Any:
+        import dask.dataframe
+
+        return dask.dataframe.from_delayed(futures, meta=provider(wish)(()), verify_meta=True)
+
+    @cached_property
+    def deliveries(self) -> Any:
+        """Return the Dask DataFrame `schemas.DELIVERIES`: one partition a part, and one of what is still open."""
+        return self._table(
+            [self._submit(operator.itemgetter(1), step) for step in self._chain[1]], "delivery_columns_frame"
+        )
+
+    @cached_property
+    def messages(self) -> Any:
+        """Return the Dask DataFrame `schemas.MESSAGES`: one partition a part, and one of what is still open."""
+        return self._table(
+            [self._submit(operator.itemgetter(2), step) for step in self._chain[1]], "message_columns_frame"
+        )
+
+    @cached_property
+    def events(self) -> Any:
+        """Return the Dask DataFrame `schemas.EVENTS`: one partition a part."""
+        futures = [
+            self._submit(events_of_part, state, blocks, compiled=self.compiled)
+            for state, blocks in zip(self._chain[0], self._reads, strict=False)
+        ] or [self._submit(provider("event_columns_frame"), ())]
+        return self._table(futures, "event_columns_frame")
+
+    @cached_property
+    def kinds(self) -> Counter[str]:
+        """Return how many lines of each kind there are, added up on the cluster."""
+        counts = self.client.gather([self._submit(count_kinds, blocks) for blocks in self._reads])
+        return sum(counts, Counter())
+
+    def __len__(self) -> int:
+        """Return the number of lines."""
+        return self.kinds.total()
+
+    def __repr__(self) -> str:
+        """Return one line: what is read, in how many parts; nothing is waited for."""
+        what = f" of {self.name}" if self.name else ""
+        return f"<ClusterLog{what}: {len(self.parts):,} parts>"
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    @property
+    def unknown_count(self) -> int:
+        """Return the number of lines that no form fits."""
+        return self.kinds[UNKNOWN]
+
+
+def read_on_cluster(
+    *sources: Source, scheduler: Any, utc_offset_s: int = 0, part_bytes: int = PART_BYTES, name: str = ""
+) -> ClusterLog:
+    """Read logs on a cluster.
+
+    Args:
+        sources: Files that every worker sees under these names (plain, .gz or .zst), multilog directories, or octets.
+        scheduler: A `dask.distributed.Client`.
+        utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
+        part_bytes: Size of the parts (unit: octets). A compressed file is one part.
+        name: What is read, for people.
+
+    Raises:
+        FormatError: A directory holds no log.
+        MissingPartError: Dask is not installed with what this needs.
+        OSError: A file is not there.
+        TypeError: The scheduler is something else.
+    """
+    try:
+        import dask.dataframe  # noqa: F401 - needs more packages than the rest of Dask: better said now
+        from dask.distributed import Client
+    except ImportError as error:
+        raise MissingPartError(f"the package {error.name}", "Install it: pip install 'indimail-kit[cluster]'") from None
+    if not isinstance(scheduler, Client):
+        raise TypeError(f"a dask.distributed.Client expected, not {type(scheduler).__name__}")
+    parts = plan_parts(*sources, part_bytes=part_bytes)
+    size = sum(part.size if part.begin == 0 else 0 for part in parts)
+    return ClusterLog(scheduler, parts, name, has_compiler() and size >= COMPILE_BYTES, utc_offset_s)
