@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from indimail_kit import mailqueue as mailqueue
     from indimail_kit import qhpsi as qhpsi
     from indimail_kit import tables as tables
+    from indimail_kit import trace as trace
     from indimail_kit import widgets as widgets
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ ROOMS: Final = (
     "delivery",
     "logs",
     "tables",
+    "trace",
     "lab",
     "admin",
     "course",
@@ -70,6 +72,7 @@ __all__ = [
     "qhpsi",
     "tables",
     "tai64",
+    "trace",
     "visible",
     "widgets",
 ]

@@ -13,6 +13,7 @@
     ├── ScanError            a scanner could not be asked
     ├── AccountError         the user table
     ├── SchemaError          a table lacks a column
+    ├── TraceError           a question about a message that has no answer here
     ├── LabError             the lab could not start or stop
     └── MissingPartError     a program, package or right is not there; says how to get it
 
@@ -132,6 +133,10 @@ class AccountError(KitError):
 
 class SchemaError(KitError):
     """A table lacks a column of its schema."""
+
+
+class TraceError(KitError):
+    """A question about a message that nothing here tells of, or that is none."""
 
 
 class LabError(KitError):

@@ -28,6 +28,7 @@ from indimail_kit.cli.queue import queue
 from indimail_kit.cli.scan import scan
 from indimail_kit.cli.service import service
 from indimail_kit.cli.tcprules import tcprules
+from indimail_kit.cli.trace import trace
 from indimail_kit.errors import KitError
 
 
@@ -61,6 +62,7 @@ def main() -> None:
 
 
 for _verb in (
-    lab, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, queue, logs, service, tcprules, doctor, notebook,
+    lab, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, queue, logs, trace, service, tcprules, doctor,
+    notebook,
 ):  # fmt: skip
     main.add_command(_verb)

@@ -1,0 +1,116 @@
+"""The room of the trace: one message across SMTP session, scan, queue, deliveries and mailbox, and how sure that is.
+
+Place in the mail's journey: behind `tables`, before the lab and the widgets: here the rooms become one instrument::
+
+    trace = message(660188, logs=[log], queues=queues)      # -> Trace
+    trace.confidence, trace.evidence, trace.gaps            # certain | likely | possible, with reasons; what is missing
+    trace.others                                            # the other messages that fit the question
+
+- `tracer`: `Tracer`, which is asked by number, qp or address; `story`: its answer as values
+- `index`, `records`: a log cut into lives, sessions and scans; `files`, `recordings`: queues, mailboxes, sessions
+- `joins`: which scan and which session belong to a life; `telling`: the story put together; `clocks`: why times differ
+
+Rule 1: every join is by (queue, number, lifetime), by qp and time, or by sender, size, recipients and time, never by
+a number alone; what may be another message's is told as such.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from indimail_kit.trace.clocks import ClockName as ClockName
+from indimail_kit.trace.recordings import Recording as Recording
+from indimail_kit.trace.story import CONFIDENCES as CONFIDENCES
+from indimail_kit.trace.story import EVIDENCE as EVIDENCE
+from indimail_kit.trace.story import Confidence as Confidence
+from indimail_kit.trace.story import Evidence as Evidence
+from indimail_kit.trace.story import Trace as Trace
+from indimail_kit.trace.story import TracedMessage as TracedMessage
+from indimail_kit.trace.tracer import Tracer as Tracer
+
+if TYPE_CHECKING:
+    from indimail_kit.logs import Log
+    from indimail_kit.mailqueue import Queues
+
+__all__ = [
+    "CONFIDENCES",
+    "EVIDENCE",
+    "ClockName",
+    "Confidence",
+    "Evidence",
+    "Recording",
+    "Trace",
+    "TracedMessage",
+    "Tracer",
+    "address",
+    "message",
+    "qp",
+]
+
+
+def message(
+    message_number: int,
+    *,
+    logs: Iterable[Log] = (),
+    queues: Queues | None = None,
+    mails: Iterable[str | os.PathLike[str]] = (),
+    recordings: Iterable[Recording] = (),
+    ahead_s: Mapping[ClockName, float] | None = None,
+    queue: str = "",
+    lifetime: int | None = None,
+    at_ns: int | None = None,
+) -> Trace:
+    r"""Trace a message by its number; for the arguments see `Tracer` and `Tracer.message`.
+
+    Raises:
+        TraceError: Nothing tells of such a message.
+
+    Example:
+        >>> from indimail_kit import logs
+        >>> log = logs.read(b"new msg 5\ninfo msg 5: bytes 9 from <a@b> qp 7 uid 0\nend msg 5\n")
+        >>> message(5, logs=[log]).message.qp
+        7
+    """
+    tracer = Tracer(logs=logs, queues=queues, mails=mails, recordings=recordings, ahead_s=ahead_s)
+    return tracer.message(message_number, queue=queue, lifetime=lifetime, at_ns=at_ns)
+
+
+def qp(
+    number: int,
+    *,
+    logs: Iterable[Log] = (),
+    queues: Queues | None = None,
+    mails: Iterable[str | os.PathLike[str]] = (),
+    recordings: Iterable[Recording] = (),
+    ahead_s: Mapping[ClockName, float] | None = None,
+    at_ns: int | None = None,
+) -> Trace:
+    """Trace a message by its qp; for the arguments see `Tracer` and `Tracer.qp`.
+
+    Raises:
+        TraceError: Nothing tells of such a message.
+    """
+    tracer = Tracer(logs=logs, queues=queues, mails=mails, recordings=recordings, ahead_s=ahead_s)
+    return tracer.qp(number, at_ns=at_ns)
+
+
+def address(
+    address_text: str,
+    *,
+    logs: Iterable[Log] = (),
+    queues: Queues | None = None,
+    mails: Iterable[str | os.PathLike[str]] = (),
+    recordings: Iterable[Recording] = (),
+    ahead_s: Mapping[ClockName, float] | None = None,
+    at_ns: int | None = None,
+    within_s: float = 300,
+) -> Trace:
+    """Trace the messages from or to an address; for the arguments see `Tracer` and `Tracer.address`.
+
+    Raises:
+        TraceError: Nothing tells of such a message.
+    """
+    tracer = Tracer(logs=logs, queues=queues, mails=mails, recordings=recordings, ahead_s=ahead_s)
+    return tracer.address(address_text, at_ns=at_ns, within_s=within_s)

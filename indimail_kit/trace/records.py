@@ -1,0 +1,195 @@
+"""What a log is cut into so that it can be joined: lives of message numbers, SMTP sessions with their mails, scans.
+
+Rule 1: values only; all times are those of qmail-send's host.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from indimail_kit.logs.fields import logsafe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from indimail_kit.trace.index import LogIndex
+
+_ESCAPED: Final = re.compile(r"\\x[0-9a-f]{2}")
+_NAT: Final = -(2**63)
+
+Key = tuple[str, int]
+"""Queue and message number."""
+
+
+def cleaned(address: str) -> str:
+    r"""Return an address as qmail-send logs it, in lower case: what two logs can be compared by.
+
+    Example:
+        >>> cleaned("Ann Doe@example.com") == cleaned("ann_doe@EXAMPLE.com")
+        True
+    """
+    return logsafe(_ESCAPED.sub("_", address).encode("utf-8", "replace")).decode("ascii").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a log.
+
+    Attributes:
+        unix_ns: Its time by qmail-send's clock (unit: ns since 1970), or None.
+        kind: Kind of statement.
+        text: The line without its stamp.
+        file: Where it stands.
+        line_number: Line in that file.
+    """
+
+    unix_ns: int | None
+    kind: str
+    text: str
+    file: str
+    line_number: int
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """One life of a message number.
+
+    Attributes:
+        queue: Name of the queue, "" where the log names none.
+        message_number: The number.
+        lifetime: Which life it is.
+        log: The log that tells of it.
+        qp: Long-term queue identifier, or None.
+        sender: As logged, or None.
+        message_bytes: Size (unit: octets), or None.
+        recipient_count: Recipients that todo-proc listed, or None.
+        born_ns: When it was preprocessed, or its first line, or None without stamps.
+        has_birth: Whether the log shows its birth.
+        ended_ns: When it left the queue, or None.
+        last_ns: The last time at which the log tells of it.
+        is_open: Whether it is in the queue at the end of the log.
+        first_event: Position of its first line.
+        end_event: Position of its last line, or None.
+        bounce_qp: qp of its bounce, or None.
+        listed: Recipients that todo-proc listed.
+        deliveries: Its rows of DELIVERIES.
+        previous: The life before, of the same number in the same queue.
+    """
+
+    queue: str
+    message_number: int
+    lifetime: int
+    log: LogIndex = field(repr=False)
+    qp: int | None
+    sender: str | None
+    message_bytes: int | None
+    recipient_count: int | None
+    born_ns: int | None
+    has_birth: bool
+    ended_ns: int | None
+    last_ns: int | None
+    is_open: bool
+    first_event: int
+    end_event: int | None
+    bounce_qp: int | None
+    listed: set[str] = field(default_factory=set)
+    deliveries: list[Any] = field(default_factory=list, repr=False)
+    previous: Life | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> Key:
+        """Return queue and number."""
+        return self.queue, self.message_number
+
+    @property
+    def recipients(self) -> set[str]:
+        """Return every recipient that the log names."""
+        return self.listed | {one.recipient for one in self.deliveries if one.recipient}
+
+    @property
+    def window_start_ns(self) -> int | None:
+        """Return since when the number can have been this message's; None if the log does not tell."""
+        return None if self.previous is None else self.previous.last_ns
+
+
+@dataclass(slots=True, eq=False)
+class Mail:
+    """One mail of an SMTP session, as qmail-smtpd logs it: one line for each recipient.
+
+    Attributes:
+        session: The session.
+        is_accepted: Whether qmail-queue took it.
+        sender: Envelope sender.
+        recipients: Envelope recipients.
+        message_bytes: Size (unit: octets), or None.
+        qp: Long-term queue identifier; the log tells it of a refused mail only.
+        lines: Positions of its lines.
+        unix_ns: Time of the first (unit: ns since 1970), or None.
+    """
+
+    session: Session
+    is_accepted: bool
+    sender: str
+    recipients: list[str]
+    message_bytes: int | None
+    qp: int | None
+    lines: list[int]
+    unix_ns: int | None
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One SMTP session.
+
+    Attributes:
+        pid: Process of qmail-smtpd.
+        log: The log that tells of it.
+        lines: Positions of its lines.
+        mails: Its mails.
+        has_start: Whether the log shows its beginning.
+        start_ns: Time of its first line (unit: ns since 1970), or None.
+        end_ns: Time of its last line (unit: ns since 1970), or None.
+    """
+
+    pid: int
+    log: LogIndex = field(repr=False)
+    lines: list[int] = field(default_factory=list)
+    mails: list[Mail] = field(default_factory=list, repr=False)
+    has_start: bool = False
+    start_ns: int | None = None
+    end_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """One file that clamd looked at.
+
+    Attributes:
+        log: The log that tells of it.
+        position: Position of its line.
+        unix_ns: When clamd answered (unit: ns since 1970), or None.
+        queue: Queue of the file, "" for a file outside of a queue.
+        message_number: Number in the path; None for a file outside of a queue.
+        kind: clamd_scan_ok, clamd_scan_found or clamd_scan_error.
+        is_coarse: Whether its stamp is a whole second, as in ClamAV's own log files: up to a second too early.
+    """
+
+    log: LogIndex = field(repr=False)
+    position: int
+    unix_ns: int | None
+    queue: str
+    message_number: int | None
+    kind: str
+    is_coarse: bool = False
+
+
+def values_of(frame: pd.DataFrame, name: str) -> list[Any]:
+    """Return a column as plain values; None for a null, ns since 1970 for a time."""
+    column = frame[name]
+    if str(column.dtype).startswith("datetime64"):
+        times: list[int] = column.to_numpy("datetime64[ns]").view("int64").tolist()
+        return [None if time == _NAT else time for time in times]
+    plain: list[Any] = column.astype(object).where(column.notna(), None).tolist()
+    return plain
