@@ -115,7 +115,7 @@ def test_the_services_come_up_and_write_their_logs():
         services.svc("-u", "clamd", "freshclam")
         services.wait_until("clamd", "up")
         services.client.scan_stream(qhpsi.eicar())
-        log = services.log("clamd")
+        log = services.wait_for_log("clamd", "clamd_scan_found")
 
         assert (after_rm, services.status("clamd").state, log.kinds["unknown"], log.kinds["clamd_scan_found"]) == (
             "down",

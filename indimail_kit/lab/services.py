@@ -313,6 +313,15 @@ class Services:
         """Return a service's log as events."""
         return read(self.log_path(name).parent)
 
+    def wait_for_log(self, name: str, kind: str, *, timeout_s: float = 10.0) -> Log:
+        """Return a service's log when it has a line of a kind; multilog, a process of its own, writes a moment later.
+
+        Raises:
+            LabError: There was no such line in time.
+        """
+        self._wait(name, lambda _service: kind in self.log(name).kinds, timeout_s, f"has logged no {kind}")
+        return self.log(name)
+
     def offer_signatures(self, signatures: Iterable[Signature]) -> None:
         """Put signatures where freshclam fetches them; ``svc -a`` on freshclam makes it look at once."""
         write_mirror(self._places, signatures)

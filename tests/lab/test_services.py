@@ -119,6 +119,12 @@ def test_freshclam_brings_new_signatures_and_tells_clamd(own: Services) -> None:
     assert any(b"Database correctly reloaded (5 signatures)" in line for line in own.log_lines("clamd"))
 
 
+def test_a_line_that_never_comes_is_told(running: Services) -> None:
+    """Waiting for a kind of line ends with a sentence that names it."""
+    with pytest.raises(LabError, match="clamd has logged no new_msg after"):
+        running.wait_for_log("clamd", "new_msg", timeout_s=0.1)
+
+
 def test_every_line_of_the_live_log_is_understood(running: Services) -> None:
     """What multilog wrote of clamd's start is read without an unknown line, each with its moment."""
     log = running.log("clamd")
