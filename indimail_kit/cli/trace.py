@@ -54,6 +54,13 @@ def _clocks(_context: click.Context, _parameter: click.Parameter, texts: tuple[s
     "--log", "logs", type=click.Path(path_type=Path), multiple=True, help="A log: file, .gz, multilog directory."
 )
 @click.option("--mail", "mails", type=click.Path(path_type=Path), multiple=True, help="A Maildir, or a delivered mail.")
+@click.option(
+    "--session",
+    "sessions",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A recorded SMTP session: recordio, swaks, telnet ….",
+)
 @click.option("--at", "at_ns", callback=_time, metavar="TIME", help="When it was, ISO 8601; UTC without a zone.")
 @click.option(
     "--within", "within_s", type=click.FloatRange(0, 10**7), default=300, show_default=True, help="Seconds around --at."
@@ -74,8 +81,8 @@ def _clocks(_context: click.Context, _parameter: click.Parameter, texts: tuple[s
 @json_option
 def trace(
     question: str | None, qp: int | None, place: Path | None, split: int | None, logs: tuple[Path, ...],
-    mails: tuple[Path, ...], at_ns: int | None, within_s: float, name: str, lifetime: int | None,
-    ahead_s: dict[ClockName, float], utc_offset_s: int, as_json: bool,
+    mails: tuple[Path, ...], sessions: tuple[Path, ...], at_ns: int | None, within_s: float, name: str,
+    lifetime: int | None, ahead_s: dict[ClockName, float], utc_offset_s: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Trace message number N, the messages of an ADDRESS, or the message with --qp, through all that may tell of it.
 
@@ -84,17 +91,18 @@ def trace(
     messages that fit are all told: a number is used again and again. Exit code 3 when nothing tells of such a message.
     """
     from indimail_kit.logs import read
-    from indimail_kit.trace import Tracer
+    from indimail_kit.trace import Tracer, read_sessions
 
     if (question is None) == (qp is None):
         raise click.UsageError("one of N, ADDRESS and --qp is needed")
     if question is not None and _NUMBER.fullmatch(question) is None and "@" not in question:
         raise click.UsageError(f"{visible(question)} is neither a message number nor an address")
-    if not logs and place is None and not mails:
-        raise click.UsageError("nothing to look at: --log, --queue or --mail")
+    if not logs and place is None and not mails and not sessions:
+        raise click.UsageError("nothing to look at: --log, --queue, --mail or --session")
     log = [read(*logs, utc_offset_s=utc_offset_s)] if logs else []
     tracer = Tracer(
-        logs=log, queues=None if place is None else opened(place, split), mails=mails, ahead_s=ahead_s
+        logs=log, queues=None if place is None else opened(place, split), mails=mails,
+        recordings=[one for path in sessions for one in read_sessions(path)], ahead_s=ahead_s
     )  # fmt: skip
     for unknown in (one for one in log if one.unknown):
         note(f"{len(unknown.unknown)} line(s) of the logs fit no form and are not looked at")

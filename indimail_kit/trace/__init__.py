@@ -8,7 +8,8 @@ Place in the mail's journey: behind `tables`, before the lab and the widgets: he
 
 - `tracer`: `Tracer`, which is asked by number, qp or address; `story`: its answer as values
 - `index`, `records`: a log cut into lives, sessions and scans; `files`, `recordings`: queues, mailboxes, sessions
-- `joins`: which scan and which session belong to a life; `telling`: the story put together; `clocks`: why times differ
+- `joins`: which scan and which session belong to a life; `telling`, `telling_others`: the stories; `clocks`: why times
+differ
 
 Rule 1: every join is by (queue, number, lifetime), by qp and time, or by sender, size, recipients and time, never by
 a number alone; what may be another message's is told as such.
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from indimail_kit.trace.clocks import ClockName as ClockName
 from indimail_kit.trace.recordings import Recording as Recording
+from indimail_kit.trace.recordings import read_sessions as read_sessions
 from indimail_kit.trace.story import CONFIDENCES as CONFIDENCES
 from indimail_kit.trace.story import EVIDENCE as EVIDENCE
 from indimail_kit.trace.story import Confidence as Confidence
@@ -47,6 +49,7 @@ __all__ = [
     "address",
     "message",
     "qp",
+    "read_sessions",
 ]
 
 

@@ -56,6 +56,7 @@ def read_head(octets: bytes) -> Head:
         >>> read_head(b"X-QHPSI: clean\nReceived: indimail-mta queue 7 by host vm\n (invoked by uid 0); today\n").qp
         7
     """
+    octets = octets.replace(b"\r\n", b"\n")
     names: dict[bytes, str] = {}
     position = 0
     while (found := _FIELD.match(octets, position)) is not None:

@@ -107,12 +107,15 @@ class ScanJoiner:
         at = bisect_left(births, unix_ns - JITTER_NS)
         return at < len(births) and births[at] <= unix_ns + SCAN_LIKELY_NS
 
-    def of(self, life: Life, mail: Link[Mail] | None) -> tuple[list[Link[Scan]], list[str]]:
+    def of(
+        self, life: Life, mail: Link[Mail] | None, *, has_virus_header: bool = False
+    ) -> tuple[list[Link[Scan]], list[str]]:
         """Return the scan of a message, none or one, and what is to be said of others.
 
         Args:
             life: The message.
             mail: Its mail of an SMTP session, if that is known.
+            has_virus_header: Whether its own X-QHPSI tells of a virus.
         """
         scans = [one for one in self._by_number.get(life.message_number, ()) if life.queue in ("", one.queue)]
         if life.born_ns is None:
@@ -124,7 +127,7 @@ class ScanJoiner:
         if not inside:
             return [], [self._nothing(life, scans[:end], scans[end:])]
         scan = inside[-1]
-        link = Link(scan, *self._judge(life, scan, inside, mail))
+        link = Link(scan, *self._judge(life, scan, inside, mail, has_virus_header=has_virus_header))
         earlier = [
             f"scan: the one at {iso(one.unix_ns)} has the same number ({_VERDICTS[one.kind]}), yet a later one follows:"
             " a mail that was refused or given up"
@@ -132,7 +135,9 @@ class ScanJoiner:
         ]
         return [link], [*earlier, *([f"scan: {self.doubt}"] if self.doubt else [])]
 
-    def _judge(self, life: Life, scan: Scan, inside: Sequence[Scan], mail: Link[Mail] | None) -> tuple[Confidence, str]:
+    def _judge(
+        self, life: Life, scan: Scan, inside: Sequence[Scan], mail: Link[Mail] | None, *, has_virus_header: bool
+    ) -> tuple[Confidence, str]:
         """Return how sure it is that the last scan of a number before a message is the message's, and why."""
         born_ns, unix_ns = life.born_ns or 0, _time_of(scan)
         before_ns = born_ns - unix_ns
@@ -155,7 +160,8 @@ class ScanJoiner:
             doubts.append(("likely", "a piece of qmail-send's log is missing before it"))
         if scan.is_coarse and self._births_between(life.key, unix_ns, unix_ns + NS + SCAN_CERTAIN_NS) > 1:
             doubts.append(("likely", "its stamp is a whole second, in which two messages had the number"))
-        if scan.kind != "clamd_scan_ok":
+        is_told = has_virus_header and scan.kind == "clamd_scan_found"
+        if scan.kind != "clamd_scan_ok" and not is_told:
             doubts.append(("likely", "such a mail may have been refused, and the number used again"))
         if any(_time_of(one) > born_ns - SCAN_CERTAIN_NS for one in inside[:-1]):
             doubts.append(("likely", "more than one scan of the number in that time"))
@@ -231,7 +237,7 @@ class MailJoiner:
                 self._mails[cleaned(mail.sender), mail.message_bytes].append(mail)
         for index in indexes:
             for life in index.lives:
-                if life.born_ns is not None and life.sender:
+                if life.born_ns is not None and life.sender is not None:
                     self._lives[cleaned(life.sender), life.message_bytes].append(life)
         for found in self._mails.values():
             found.sort(key=_mail_time)
@@ -240,7 +246,7 @@ class MailJoiner:
 
     def of(self, life: Life) -> list[Link[Mail]]:
         """Return the mail of a message; several when it may be any of them."""
-        if not life.sender or life.born_ns is None:
+        if life.sender is None or life.born_ns is None:
             return []
         mails = self._mails.get((cleaned(life.sender), life.message_bytes), [])
         start = bisect_left(mails, life.born_ns - TODO_SCAN_NS, key=_mail_time)
@@ -264,7 +270,11 @@ class MailJoiner:
     def _judge(self, life: Life, mail: Mail) -> tuple[Confidence, str]:
         """Return how sure it is that the only mail that fits is the message's, and why."""
         time_ns, born_ns = _mail_time(mail), _born(life)
-        rivals = [one for one in self.lives_of(mail) if one is not life and abs(_born(one) - time_ns) <= MAIL_ALONE_NS]
+        rivals = [
+            one
+            for one in self.lives_of(mail)
+            if one is not life and -MAIL_CERTAIN_NS <= _born(one) - time_ns <= MAIL_ALONE_NS
+        ]
         reason = f'same sender, size and recipients, {_span(born_ns - time_ns)} before "new msg"'
         if rivals:
             return "possible", f"{reason}; so has message {rivals[0].message_number}"

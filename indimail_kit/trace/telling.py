@@ -16,8 +16,8 @@ from indimail_kit.trace.files import DeliveredMail, Head, QueuedFiles, QueueFile
 from indimail_kit.trace.index import LogIndex
 from indimail_kit.trace.joins import MAIL_ALONE_NS, TODO_SCAN_NS, Link, MailJoiner, ScanJoiner
 from indimail_kit.trace.recordings import RecordedMail
-from indimail_kit.trace.records import Life, Mail, Scan, cleaned
-from indimail_kit.trace.story import SOURCES, Confidence, Evidence, Source, Trace, TracedMessage, weakest
+from indimail_kit.trace.records import Life, Mail, cleaned
+from indimail_kit.trace.story import Confidence, Evidence, Source, Trace, TracedMessage, weakest
 
 _OWN: Final = "a line of this number within its lifetime"
 _NO_SESSION: Final = "session: no evidence: no log of qmail-smtpd and no recorded session was given"
@@ -54,8 +54,13 @@ class Material:
 
 
 @dataclass(slots=True)
-class _Story:
-    """A story while it is put together."""
+class Draft:
+    """A story while it is put together.
+
+    Attributes:
+        evidence: In any order.
+        gaps: What is missing.
+    """
 
     evidence: list[Evidence] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
@@ -91,26 +96,28 @@ class _Story:
         )  # fmt: skip
 
 
-def _order(one: Evidence) -> tuple[bool, int, int, int]:
-    """Return what evidence is ordered by; without a time at the end."""
-    return one.unix_ns is None, one.unix_ns or 0, SOURCES.index(one.source), one.line_number
+def _order(one: Evidence) -> tuple[bool, int, str, int]:
+    """Return what evidence is ordered by: what has no time stands at the end, a session at the beginning."""
+    is_timeless = one.unix_ns is None and one.source != "session"  # a dialogue may be copied without times
+    return is_timeless, one.unix_ns or 0, one.file, one.line_number
 
 
 def tell_life(material: Material, life: Life) -> Trace:
     """Tell the story of a life of a message number."""
-    story = _Story()
-    links = material.mails.of(life)
-    _tell_session(material, life, links, story)
+    story = Draft()
+    is_bounce = _tell_queue_and_bounces(material, life, story)
+    links = [] if is_bounce else material.mails.of(life)
+    if not is_bounce:
+        _tell_session(material, life, links, story)
     link = links[0] if len(links) == 1 else None
-    scans, gaps = material.scans.of(life, link)
+    _tell_deliveries(life, story)
+    heads = [*_tell_files(material, life, story), *_tell_mails(material, life, story)]
+    has_virus_header = any(head.qhpsi not in (None, "", "clean") for head in heads)
+    scans, gaps = material.scans.of(life, link, has_virus_header=has_virus_header)
     for scan in scans:
         story.line("scan", scan.one.log, scan.one.position, scan.confidence, scan.reason)
-    _tell_queue(life, story)
-    _tell_deliveries(life, story)
-    _tell_bounces(material, life, story)
-    heads = [*_tell_files(material, life, story), *_tell_mails(material, life, story)]
     story.gaps += gaps
-    _tell_header(heads, story, has_scan=bool(scans))
+    tell_header(heads, story, has_scan=bool(scans))
     recipients = life.recipients or (set(link.one.recipients) if link is not None else set())
     return story.trace(
         TracedMessage(
@@ -121,7 +128,7 @@ def tell_life(material: Material, life: Life) -> Trace:
     )  # fmt: skip
 
 
-def _tell_session(material: Material, life: Life, links: Sequence[Link[Mail]], story: _Story) -> None:
+def _tell_session(material: Material, life: Life, links: Sequence[Link[Mail]], story: Draft) -> None:
     """Tell of the SMTP session, or why there is none."""
     is_recorded = False
     for heard in material.recorded.get(life.qp or -1, ()):
@@ -132,14 +139,11 @@ def _tell_session(material: Material, life: Life, links: Sequence[Link[Mail]], s
         confidence: Confidence = "certain" if is_same and abs(delay_ns) <= MAIL_ALONE_NS else "likely"
         reason = f"the reply names qp {life.qp}, at that time" + ("" if is_same else "; the sender differs")
         is_recorded = True
-        for line in heard.lines:
-            story.add("session", line.unix_ns, line.text, confidence, reason)
+        add_recorded(heard, confidence, reason, story)
     for link in links:
-        _tell_mail(link, story)
+        tell_mail(link, story)
     if links or is_recorded:
         return
-    if life.sender == "":
-        return  # a bounce: `_tell_bounces` says so
     if not material.mails.has_sessions:
         if not material.has_recordings:
             story.gaps.append(_NO_SESSION)
@@ -149,10 +153,19 @@ def _tell_session(material: Material, life: Life, links: Sequence[Link[Mail]], s
         story.gaps.append(
             "session: no evidence: qmail-smtpd's log has no mail of this sender, size and recipient at that time;"
             " it may have come another way, as from a local program"
+            + (' or as a bounce whose "bounce msg" line is lost' if life.sender == "" else "")
         )
 
 
-def _tell_mail(link: Link[Mail], story: _Story) -> None:
+def add_recorded(heard: RecordedMail, confidence: Confidence, reason: str, story: Draft) -> None:
+    """Add the dialogue of a recorded session up to the reply that accepts the mail."""
+    *before, reply = heard.lines
+    for line in before:
+        story.add("session", line.unix_ns, line.text, confidence, reason)
+    story.add("session", heard.unix_ns, reply.text, confidence, reason)
+
+
+def tell_mail(link: Link[Mail], story: Draft) -> None:
     """Tell of a mail of an SMTP session, and of the session around it."""
     mail, session = link.one, link.one.session
     others = {position for one in session.mails if one is not mail for position in one.lines}
@@ -165,7 +178,7 @@ def _tell_mail(link: Link[Mail], story: _Story) -> None:
             story.line("session", session.log, position, weakest((link.confidence, around)), f"{why}; {link.reason}")
 
 
-def _tell_queue(life: Life, story: _Story) -> None:
+def _tell_queue(life: Life, story: Draft) -> None:
     """Tell the lines of the message itself."""
     index, merged = life.log, life.log.merged_at(life)
     for position in index.lines_of(life):
@@ -198,7 +211,7 @@ def _doubt(life: Life, unix_ns: int | None, position: int, merged: int | None) -
     return "certain", _OWN
 
 
-def _tell_deliveries(life: Life, story: _Story) -> None:
+def _tell_deliveries(life: Life, story: Draft) -> None:
     """Tell the deliveries, and who was not tried."""
     merged = life.log.merged_at(life)
     is_listed = life.recipient_count is not None
@@ -222,8 +235,9 @@ def _tell_deliveries(life: Life, story: _Story) -> None:
         story.gaps.append("delivery: no evidence of any")
 
 
-def _tell_bounces(material: Material, life: Life, story: _Story) -> None:
-    """Tell of the message whose bounce it is, and of its own bounce."""
+def _tell_queue_and_bounces(material: Material, life: Life, story: Draft) -> bool:
+    """Tell the lines of the message itself, of its bounce, and of the message whose bounce it is, if it is one."""
+    _tell_queue(life, story)
     parents = [
         one for index in material.indexes for one in index.bounced_by.get(life.qp or -1, ()) if _near(one, life)
     ]  # fmt: skip
@@ -234,10 +248,8 @@ def _tell_bounces(material: Material, life: Life, story: _Story) -> None:
             if line.kind == "bounce_msg" and f" qp {life.qp} " in f"{line.text} ":
                 reason = f"qp {life.qp} at that time: it is the bounce of message {parent.message_number}"
                 story.line("bounce", parent.log, position, confidence, reason)
-    if life.sender == "" and not parents:
-        story.gaps.append('session: it is a bounce, made by no client; no "bounce msg" line names its qp')
     if life.bounce_qp is None:
-        return
+        return bool(parents)
     bounces = [
         one for index in material.indexes for one in index.by_qp.get(life.bounce_qp, ()) if _near(life, one)
     ]  # fmt: skip
@@ -248,6 +260,7 @@ def _tell_bounces(material: Material, life: Life, story: _Story) -> None:
         story.line("bounce", bounce.log, bounce.first_event, sure, reason)
     if not bounces:
         story.gaps.append(f"bounce: no evidence of its bounce, qp {life.bounce_qp}, in the queue")
+    return bool(parents)
 
 
 def _near(parent: Life, bounce: Life) -> bool:
@@ -277,7 +290,7 @@ def _delay(head: Head, born_ns: int) -> str | None:
     return f"; its date is {LEAP_SECONDS} s early, as with IndiMail's leapsecs.dat" if is_early else ""
 
 
-def _tell_files(material: Material, life: Life, story: _Story) -> Iterator[Head]:
+def _tell_files(material: Material, life: Life, story: Draft) -> Iterator[Head]:
     """Tell of the files in the queue, and yield the top of mess."""
     own, others = material.files_of(life)
     for files in own:
@@ -285,7 +298,7 @@ def _tell_files(material: Material, life: Life, story: _Story) -> Iterator[Head]
         confidence: Confidence = "certain" if has_key and life.is_open else "likely"
         reason = f"same number, and qp {files.qp}" if has_key else "same number, born at the same second"
         reason += "" if life.is_open else "; yet the log ended it"
-        _add_files(files, confidence, reason + (_delay(files.head, life.born_ns or 0) or ""), story)
+        add_files(files, confidence, reason + (_delay(files.head, life.born_ns or 0) or ""), story)
         yield files.head
     for files in others:
         qp = "" if files.qp is None else f", qp {files.qp}"
@@ -294,7 +307,7 @@ def _tell_files(material: Material, life: Life, story: _Story) -> Iterator[Head]
         story.gaps.append("queue: open at the end of the log, and not in the queue now")
 
 
-def _add_files(files: QueuedFiles, confidence: Confidence, reason: str, story: _Story) -> None:
+def add_files(files: QueuedFiles, confidence: Confidence, reason: str, story: Draft) -> None:
     """Add the files of a message."""
     for file in files.files.files:
         text = f"{files.files.queue}/{file.path}: {file.size_bytes} octets"
@@ -304,7 +317,7 @@ def _add_files(files: QueuedFiles, confidence: Confidence, reason: str, story: _
         story.add("queue", time_ns, text, confidence, reason, file=str(files.directory / file.path))
 
 
-def _tell_mails(material: Material, life: Life, story: _Story) -> Iterator[Head]:
+def _tell_mails(material: Material, life: Life, story: Draft) -> Iterator[Head]:
     """Tell of the delivered mails, and yield their tops."""
     found = False
     for mail in material.delivered.get(life.qp or -1, ()):
@@ -324,76 +337,10 @@ def _tell_mails(material: Material, life: Life, story: _Story) -> Iterator[Head]
         story.gaps.append("mail: no evidence in the mailboxes: no mail whose topmost Received line names its qp")
 
 
-def _tell_header(heads: Iterable[Head], story: _Story, *, has_scan: bool) -> None:
+def tell_header(heads: Iterable[Head], story: Draft, *, has_scan: bool) -> None:
     """Tell of X-QHPSI: that a scan was, whoever has its log."""
     words = sorted({one.qhpsi for one in heads if one.qhpsi is not None})
     for word in words:
         story.add("scan", None, f"X-QHPSI: {word}", "certain", "qmail-queue put it above its own Received line")
     if words and not has_scan:
         story.gaps.append("scan: X-QHPSI tells of one, the scanner's log does not")
-
-
-def tell_refused(material: Material, mail: Mail) -> Trace:
-    """Tell the story of a mail that qmail-queue did not take."""
-    story = _Story()
-    _tell_mail(Link(mail, "certain", f"the line names qp {mail.qp}"), story)
-    scans = material.scans.of_refused(mail, material.mails.refused)
-    _add_scans(scans, story)
-    if not scans:
-        story.gaps.append("scan: no evidence of one that found something within this session")
-    story.gaps.append("queue: it was never queued: its number is not told anywhere")
-    return story.trace(_of_mail(mail))
-
-
-def tell_unqueued(mail: Mail) -> Trace:
-    """Tell the story of a mail that was accepted, and of which qmail-send's log has nothing."""
-    story = _Story()
-    _tell_mail(Link(mail, "certain", "the line names sender and recipient"), story)
-    story.gaps.append('queue: no evidence: no "new msg" of this sender, size and recipient at that time')
-    return story.trace(_of_mail(mail))
-
-
-def tell_files(material: Material, files: QueuedFiles) -> Trace:
-    """Tell the story of a message of which only the queue tells."""
-    story = _Story()
-    _add_files(files, "certain", "its file has this number now", story)
-    scans = [
-        one for index in material.indexes for one in index.scans
-        if (one.queue, one.message_number) == (files.files.queue, files.files.message_number)
-    ]  # fmt: skip
-    mess = files.files.file("mess")
-    near = [one for one in scans if mess is not None and abs((one.unix_ns or 0) - mess.mtime_ns) <= MAIL_ALONE_NS]
-    _add_scans([Link(one, "possible", "same queue and number, at the time of the file") for one in near[-1:]], story)
-    story.gaps.append("queue: no log of qmail-send that was given tells of it")
-    _tell_header([files.head], story, has_scan=bool(near))
-    birth_ns = files.files.birth_ns
-    return story.trace(
-        TracedMessage(
-            queue=files.files.queue, message_number=files.files.message_number, qp=files.qp, sender=files.sender,
-            recipients=files.recipients, message_bytes=None if mess is None else mess.size_bytes,
-            began_ns=birth_ns if birth_ns is not None else None if mess is None else mess.mtime_ns,
-        )
-    )  # fmt: skip
-
-
-def tell_scans(scans: Sequence[Scan]) -> Trace:
-    """Tell of scans of a number that nothing else tells of."""
-    story = _Story()
-    _add_scans([Link(one, "possible", "same number; nothing tells whose it was then") for one in scans], story)
-    story.gaps.append("queue: no log of qmail-send that was given tells of it, and no queue")
-    first = scans[0]
-    queue = first.queue if len({one.queue for one in scans}) == 1 else ""
-    return story.trace(TracedMessage(queue=queue, message_number=first.message_number, began_ns=first.unix_ns))
-
-
-def _add_scans(scans: Iterable[Link[Scan]], story: _Story) -> None:
-    for link in scans:
-        story.line("scan", link.one.log, link.one.position, link.confidence, link.reason)
-
-
-def _of_mail(mail: Mail) -> TracedMessage:
-    """Return the message of a mail that is not in a queue."""
-    return TracedMessage(
-        qp=mail.qp, sender=mail.sender, recipients=tuple(mail.recipients), message_bytes=mail.message_bytes,
-        began_ns=mail.unix_ns, ended_ns=None if mail.is_accepted else mail.unix_ns,
-    )  # fmt: skip

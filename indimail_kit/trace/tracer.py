@@ -19,7 +19,8 @@ from indimail_kit.trace.joins import MailJoiner, ScanJoiner
 from indimail_kit.trace.recordings import RecordedMail, Recording, read_recordings
 from indimail_kit.trace.records import Life, Scan, cleaned
 from indimail_kit.trace.story import CONFIDENCES, Trace, iso
-from indimail_kit.trace.telling import Material, tell_files, tell_life, tell_refused, tell_scans, tell_unqueued
+from indimail_kit.trace.telling import Material, tell_life
+from indimail_kit.trace.telling_others import tell_files, tell_recorded, tell_refused, tell_scans, tell_unqueued
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ class Tracer:
         traces = [*self._told(lives, at_ns)]
         refused = (one for one in self._material.mails.refused if one.qp == qp)
         traces += [tell_refused(self._material, one) for one in refused if _is_at(at_ns, one.unix_ns, one.unix_ns)]
-        return self._answer(f"qp {qp}", traces or [*self._filed(lambda one: one.qp == qp)], at_ns)
+        traces = traces or [*self._filed(lambda one: one.qp == qp), *self._heard(lambda one: one.qp == qp, at_ns)]
+        return self._answer(f"qp {qp}", traces, at_ns)
 
     def address(self, address: str, *, at_ns: int | None = None, within_s: float = WITHIN_S) -> Trace:
         """Trace the messages from or to an address.
@@ -160,7 +162,10 @@ class Tracer:
             elif fits and not mails.lives_of(mail):
                 traces.append(tell_unqueued(mail))
         if not traces:
-            traces = [*self._filed(lambda one: _names(wanted, one.sender, one.recipients))]
+            traces = [
+                *self._filed(lambda one: _names(wanted, one.sender, one.recipients)),
+                *self._heard(lambda one: _names(wanted, one.sender, one.recipients), at_ns),
+            ]
         when = "" if at_ns is None else f", {iso(at_ns)} ± {within_s:g} s"
         return self._answer(f"{address}{when}", traces, at_ns)
 
@@ -188,6 +193,12 @@ class Tracer:
                 if fits(one):
                     yield tell_files(self._material, one)
 
+    def _heard(self, fits: Callable[[RecordedMail], bool], at_ns: int | None) -> Iterator[Trace]:
+        """Yield the stories of mails of which only a recorded session tells."""
+        for heard in (one for found in self._material.recorded.values() for one in found if fits(one)):
+            if _is_at(at_ns, heard.unix_ns, heard.unix_ns):
+                yield tell_recorded(heard)
+
     def _answer(self, question: str, traces: Sequence[Trace], at_ns: int | None) -> Trace:
         """Return the best story, with the others that fit."""
         if not traces:
@@ -204,7 +215,8 @@ class Tracer:
         logs = [index.name or "a log" for index in self._indexes]
         queues = [] if self._material.files.queues is None else [str(self._material.files.queues.place)]
         mails = ["the mailboxes"] if self._has_mailboxes else []
-        return visible(", ".join([*logs, *queues, *mails])) or "nothing: no log, queue or mailbox was given"
+        sessions = ["the sessions"] if self._material.has_recordings else []
+        return visible(", ".join([*logs, *queues, *mails, *sessions])) or "nothing: no log, queue or mailbox was given"
 
 
 def _names(wanted: str, sender: str | None, recipients: Iterable[str]) -> bool:

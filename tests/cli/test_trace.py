@@ -73,7 +73,7 @@ def test_a_time_chooses_among_the_messages_of_an_address() -> None:
         (["--log", SEND], 2, "one of N, ADDRESS and --qp is needed"),
         (["5", "--qp", "7", "--log", SEND], 2, "one of N, ADDRESS and --qp is needed"),
         (["five", "--log", SEND], 2, "five is neither a message number nor an address"),
-        (["5"], 2, "nothing to look at: --log, --queue or --mail"),
+        (["5"], 2, "nothing to look at: --log, --queue, --mail or --session"),
         (["5", "--log", SEND, "--at", "noon"], 2, "noon is no time such as 2010-03-15T03:00:54Z"),
         (["5", "--log", SEND, "--clock", "moon=1"], 2, "moon=1 is no clock such as scan=+2.5"),
         (["5", "--log", SEND], 3, "no evidence of message 5 in"),

@@ -55,7 +55,7 @@ def test_a_wrong_story_would_be_noticed(measure, days, monkeypatch):
     """The measure itself can fail: joined by the number alone, scans are told as certain and are wrong."""
     from indimail_kit.trace.joins import Link, ScanJoiner
 
-    def by_number_alone(self, life, _mail):
+    def by_number_alone(self, life, _mail, **_known):
         scans = self._by_number.get(life.message_number, [])
         return [Link(scans[0], "certain", "same number")] if scans else [], []
 
