@@ -24,7 +24,7 @@ MAX_LINE_BYTES: Final = 64 * 1024
 """Most octets of a line that are kept (unit: octets). qmail-send's longest report is 10,000. Source: THREATS, "Regex
 blow-up on logs"."""
 
-BLOCK_BYTES: Final = 1024 * 1024
+BLOCK_BYTES: Final = 512 * 1024
 """Usual size of a block (unit: octets): its columns stay in the processor's cache."""
 
 _PACKED_BYTES: Final = 128 * 1024

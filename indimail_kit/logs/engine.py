@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.logs import kernel_codes as codes
@@ -39,7 +40,20 @@ Scanned = tuple["NDArray[np.int64]", list[str], bool]
 """Table, names of the queues in it, whether the last line has an end."""
 
 
-def scan_block(raw: RawBlock, *, compiled: bool) -> Scanned:
+def new_table(raw: RawBlock) -> NDArray[np.int64]:
+    """Return room for the rows of a block.
+
+    It is made in the reader's thread: what other threads allocate goes back to the system each time, and the page
+    faults would cost more than the second thread gains.
+    """
+    import numpy as np
+
+    octets = np.frombuffer(raw.octets, dtype=np.uint8)
+    lines = int(np.count_nonzero(octets == 10)) + bool(len(octets) and octets[-1] != 10)
+    return np.empty((lines, codes.COLUMNS), dtype=np.int64)
+
+
+def scan_block(raw: RawBlock, table: NDArray[np.int64], *, compiled: bool) -> Scanned:
     """Read the frequent lines of a block; the others are UNREAD. Needs nothing of the blocks before it."""
     import numpy as np
 
@@ -52,12 +66,12 @@ def scan_block(raw: RawBlock, *, compiled: bool) -> Scanned:
     name_sizes = np.zeros(MAX_NAMES, dtype=np.int64)
     scan = kernels(KERNEL, compiled=compiled).scan
     if compiled:
-        table = np.full((len(ends), codes.COLUMNS), -1, dtype=np.int64)
+        table.fill(-1)
         scan(octets, ends, table, names, name_sizes)
     else:
         rows = [[-1] * codes.COLUMNS for _ in range(len(ends))]  # a list's cells are quicker to fill than an array's
         scan(bytes(raw.octets), ends.tolist(), rows, names, name_sizes)
-        table = np.array(rows, dtype=np.int64).reshape(len(ends), codes.COLUMNS)
+        table[:] = np.array(rows, dtype=np.int64).reshape(table.shape)
     if raw.skipped_bytes:
         table[0, codes.KIND :] = -1
         table[0, codes.KIND] = codes.UNREAD
@@ -159,7 +173,8 @@ def read_blocks(
             oldest first.
         utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
         block_bytes: Size of a block (unit: octets).
-        threads: Blocks that are read at once; more than one pays with the compiled kernels only.
+        threads: How many work at once, the caller's among them: it does what must be done in order, and so joins while
+            the others read ahead. More than one pays with the compiled kernels only.
         compiled: Whether the kernels are compiled; None: if numba is installed and the log is large.
 
     Raises:
@@ -175,8 +190,9 @@ def read_blocks(
     raws: Iterator[RawBlock] = read_raw_blocks(*sources, block_bytes=block_bytes)
     if compiled is None:
         raws, compiled = _look_ahead(raws)
+    kernels(KERNEL, compiled=compiled)  # once, before threads ask for them at the same time
     with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(threads, "log-block")) if threads > 1 else None
+        pool = stack.enter_context(ThreadPoolExecutor(threads - 1, "log-block")) if threads > 1 else None
         ahead: deque[tuple[RawBlock, Future[Scanned] | Scanned]] = deque()
         fault: Exception | None = None
         while True:
@@ -185,13 +201,9 @@ def read_blocks(
             except Exception as error:  # what was read before goes out first
                 fault, raw = error, None
             if raw is not None:
-                ahead.append(
-                    (
-                        raw,
-                        pool.submit(scan_block, raw, compiled=compiled) if pool else scan_block(raw, compiled=compiled),
-                    )
-                )
-            if ahead and (raw is None or pool is None or len(ahead) > threads + 1):
+                work = partial(scan_block, raw, new_table(raw), compiled=compiled)
+                ahead.append((raw, pool.submit(work) if pool else work()))
+            if ahead and (raw is None or pool is None or len(ahead) > threads):
                 raw, scan = ahead.popleft()
                 yield numbering.finish(raw, scan.result() if isinstance(scan, Future) else scan, compiled=compiled)
                 del scan  # only the reader keeps a block

@@ -77,10 +77,11 @@ class Joiner:
             self._compiled = block.is_compiled
         self._queues = block.queues
         kernel = kernels(KERNEL, compiled=self._compiled)
-        store = self._prepared(len(block), block.octets, kernel)
-        kernel.join(store, block.table if self._compiled else block.table.tolist(), block.first_position)
+        store, has_new_slots = self._prepared(len(block), block.octets)
+        table = block.table if self._compiled else block.table.tolist()
+        carry_bytes = kernel.take_in(store, table, block.first_position, has_new_slots)
         joined = self._taken(store, block.octets)
-        carry = self._octets(kernel.carried_bytes(store))
+        carry = self._octets(carry_bytes)
         kernel.move_together(store, carry)
         self._store = store._replace(carry=carry if self._compiled else bytes(carry))
         return joined
@@ -88,7 +89,7 @@ class Joiner:
     def finish(self) -> JoinedBlock:
         """Return what is still open; the joiner is empty then."""
         kernel = kernels(KERNEL, compiled=self._compiled)
-        store = self._prepared(0, memoryview(b""), kernel)
+        store, _ = self._prepared(0, memoryview(b""))
         kernel.give_rest(store)
         self._store = None
         return self._taken(store, memoryview(b""))
@@ -139,8 +140,8 @@ class Joiner:
 
         return np.full(size, -1, dtype=np.int64)
 
-    def _prepared(self, lines: int, octets: memoryview, kernel: Any) -> codes.Store:
-        """Return the store with room for a block."""
+    def _prepared(self, lines: int, octets: memoryview) -> tuple[codes.Store, int]:
+        """Return the store with room for a block, and 1 if its hash table of keys is new and empty, else 0."""
         import numpy as np
 
         old = self._store
@@ -164,8 +165,7 @@ class Joiner:
         )
         for row in store.queues[len(old.queues) if old else 0 :]:
             row[codes.Q_OPEN] = 0
-        kernel.fill_slots(store, int(is_full))
-        return store
+        return store, int(is_full)
 
     def _taken(self, store: codes.Store, octets: memoryview) -> JoinedBlock:
         """Return what was finished, and make room."""

@@ -139,6 +139,13 @@ def fill_slots(store: Store, with_keys: int) -> None:
             put_key(store, key)
 
 
+def take_in(store: Store, table: Any, first_position: int, with_keys: int) -> int:
+    """Take in the lines of a block; return how long the texts are that must be carried on."""
+    fill_slots(store, with_keys)
+    join(store, table, first_position)
+    return carried_bytes(store)
+
+
 def give_rest(store: Store) -> None:
     """Give out what is still open, the last first."""
     while store.counts[ATTEMPTS] > 0 or store.counts[LIVES] > 0:
@@ -155,6 +162,6 @@ def give_rest(store: Store) -> None:
 KERNELS: Final = (
     hash_of, find_key, put_key, key_of, attempt_slot, copy_text, give_message, give_delivery, close, begin,
     known, life_key, cut_off, new_attempt, start, end, learn, note, join, carried_bytes, carry_text, move_together,
-    fill_slots, give_rest,
+    fill_slots, take_in, give_rest,
 )  # fmt: skip
 """What is compiled, each behind those that it calls."""
