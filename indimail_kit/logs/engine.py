@@ -53,9 +53,17 @@ def new_table(raw: RawBlock) -> NDArray[np.int64]:
     return np.empty((lines, codes.COLUMNS), dtype=np.int64)
 
 
-def scan_block(raw: RawBlock, table: NDArray[np.int64], *, compiled: bool) -> Scanned:
-    """Read the frequent lines of a block; the others are UNREAD. Needs nothing of the blocks before it."""
+def scan_block(raw: RawBlock, table: NDArray[np.int64] | None = None, *, compiled: bool) -> Scanned:
+    """Read the frequent lines of a block; the others are UNREAD. Needs nothing of the blocks before it.
+
+    Args:
+        raw: The block.
+        table: Room for its rows, as of `new_table`; None: it is made here.
+        compiled: Whether the kernel is compiled.
+    """
     import numpy as np
+
+    table = new_table(raw) if table is None else table
 
     octets = np.frombuffer(raw.octets, dtype=np.uint8)
     ends = np.flatnonzero(octets == 10)

@@ -22,6 +22,10 @@ KERNEL: Final = "indimail_kit.logs.join_carry"
 """Module whose kernels join."""
 
 
+_SPARE_ROWS: Final = 8192
+"""Rows that may be finished, besides as many as are open, before the open ones are moved together."""
+
+
 @dataclass(frozen=True, slots=True)
 class JoinedBlock:
     """Deliveries and messages that were finished by the lines of a block, in the order in which they ended.
@@ -69,6 +73,7 @@ class Joiner:
     def __init__(self) -> None:
         self._compiled = False  # as the first block says
         self._store: codes.Store | None = None
+        self._row_limit = _SPARE_ROWS
         self._queues: Sequence[str] = ("",)
 
     def feed(self, block: EventBlock) -> JoinedBlock:
@@ -81,9 +86,14 @@ class Joiner:
         table = block.table if self._compiled else block.table.tolist()
         carry_bytes = kernel.take_in(store, table, block.first_position, has_new_slots)
         joined = self._taken(store, block.octets)
-        carry = self._octets(carry_bytes)
-        kernel.move_together(store, carry)
-        self._store = store._replace(carry=carry if self._compiled else bytes(carry))
+        addition = self._octets(carry_bytes)
+        kernel.keep_texts(store, addition)
+        store = store._replace(carry=self._joined_octets(store.carry, addition))
+        if int(store.counts[codes.LIVES] + store.counts[codes.ATTEMPTS]) > self._row_limit:
+            carry = self._octets(len(store.carry))
+            store = store._replace(carry=carry[: kernel.move_together(store, carry)])
+            self._row_limit = 2 * int(store.counts[codes.LIVES] + store.counts[codes.ATTEMPTS]) + _SPARE_ROWS
+        self._store = store
         return joined
 
     def finish(self) -> JoinedBlock:
@@ -93,6 +103,13 @@ class Joiner:
         kernel.give_rest(store)
         self._store = None
         return self._taken(store, memoryview(b""))
+
+    def _joined_octets(self, octets: Any, addition: Any) -> Any:
+        if not self._compiled:
+            return octets + bytes(addition)
+        import numpy as np
+
+        return np.concatenate((octets, addition))
 
     def _octets(self, size: int) -> Any:
         if not self._compiled:
@@ -110,6 +127,7 @@ class Joiner:
 
         if old is not None and rows <= len(old):
             return old
+        rows += rows // 4  # so that growing is rare
         grid = np.full((rows, columns), -1, dtype=np.int64)
         if old is not None:
             grid[:used] = old[:used]
@@ -154,7 +172,7 @@ class Joiner:
             counts=counts,
             lives=self._grid(lives, codes.L_COLUMNS, old and old.lives, counts[codes.LIVES]),
             attempts=self._grid(attempts, codes.A_COLUMNS, old and old.attempts, counts[codes.ATTEMPTS]),
-            keys=self._grid(_grown(keys, old), codes.K_COLUMNS, old and old.keys, counts[codes.KEYS]),
+            keys=self._grid(keys, codes.K_COLUMNS, old and old.keys, counts[codes.KEYS]),
             key_slots=self._slots(2 * keys) if is_full else old.key_slots,  # type: ignore[union-attr]  # is_full
             attempt_slots=self._slots(attempts, old and old.attempt_slots),
             queues=self._grid(len(self._queues), codes.Q_COLUMNS, old and old.queues, len(old.queues) if old else 0),
@@ -180,11 +198,6 @@ class Joiner:
             octets,
             self._queues,
         )
-
-
-def _grown(keys: int, old: codes.Store | None) -> int:
-    """Return for how many keys there is to be room: doubled when it must grow, so that growing is rare."""
-    return keys if old is None or keys <= len(old.keys) else 2 * keys
 
 
 def join_blocks(blocks: Iterable[EventBlock]) -> Iterator[JoinedBlock]:

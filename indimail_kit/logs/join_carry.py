@@ -54,18 +54,35 @@ from indimail_kit.logs.join_store import (
 )  # fmt: skip
 
 
-def carried_bytes(store: Store) -> int:
-    """Return how long the texts of the open rows are together (unit: octets)."""
+def new_bytes(store: Store) -> int:
+    """Return how long the texts of open rows are together that are not in the carry yet (unit: octets)."""
     size = 0
     for index in range(store.counts[LIVES]):
         row = store.lives[index]
-        if row[L_IS_DONE] == 0:
+        if row[L_IS_DONE] == 0 and row[M_SENDER] >= len(store.carry):
             size += row[M_SENDER + 1] - row[M_SENDER]
     for index in range(store.counts[ATTEMPTS]):
         row = store.attempts[index]
-        if row[D_IS_OPEN] == 1:
+        if row[D_IS_OPEN] == 1 and row[D_RECIPIENT] >= len(store.carry):
             size += row[D_RECIPIENT + 1] - row[D_RECIPIENT]
     return int(size)
+
+
+def keep_texts(store: Store, addition: Any) -> None:
+    """Copy these texts to an addition to the carry, and let the rows point there."""
+    at, size = 0, len(store.carry)
+    for index in range(store.counts[LIVES]):
+        row = store.lives[index]
+        if row[L_IS_DONE] == 0 and row[M_SENDER] >= size:
+            behind = copy_text(store, row[M_SENDER], row[M_SENDER + 1], addition, at)
+            row[M_SENDER], row[M_SENDER + 1] = size + at, size + behind
+            at = behind
+    for index in range(store.counts[ATTEMPTS]):
+        row = store.attempts[index]
+        if row[D_IS_OPEN] == 1 and row[D_RECIPIENT] >= size:
+            behind = copy_text(store, row[D_RECIPIENT], row[D_RECIPIENT + 1], addition, at)
+            row[D_RECIPIENT], row[D_RECIPIENT + 1] = size + at, size + behind
+            at = behind
 
 
 def copy_text(store: Store, begin: int, end: int, target: Any, at: int) -> int:
@@ -89,8 +106,11 @@ def carry_text(store: Store, row: Any, column: int, carry: Any, at: int) -> int:
     return behind
 
 
-def move_together(store: Store, carry: Any) -> None:
-    """Move the open rows to the front and their texts to the new carry."""
+def move_together(store: Store, carry: Any) -> int:
+    """Move the open rows to the front and their texts to a new carry; return how long that is (unit: octets).
+
+    Done when there are about as many finished rows as open ones, so that their lines share its cost.
+    """
     kept = 0
     for index in range(store.counts[LIVES]):
         row = store.lives[index]
@@ -127,23 +147,25 @@ def move_together(store: Store, carry: Any) -> None:
             target[column] = row[column]
         kept += 1
     store.counts[ATTEMPTS] = kept
+    return at
 
 
 def fill_slots(store: Store, with_keys: int) -> None:
     """Enter the open deliveries into their empty hash table, and the keys into theirs if that is new."""
     for index in range(store.counts[ATTEMPTS]):
         row = store.attempts[index]
-        store.attempt_slots[attempt_slot(store, row[D_QUEUE], row[D_NUMBER])] = index
+        if row[D_IS_OPEN] == 1:
+            store.attempt_slots[attempt_slot(store, row[D_QUEUE], row[D_NUMBER])] = index
     if with_keys == 1:
         for key in range(store.counts[KEYS]):
             put_key(store, key)
 
 
 def take_in(store: Store, table: Any, first_position: int, with_keys: int) -> int:
-    """Take in the lines of a block; return how long the texts are that must be carried on."""
+    """Take in the lines of a block; return how long its texts are that must be carried on (unit: octets)."""
     fill_slots(store, with_keys)
     join(store, table, first_position)
-    return carried_bytes(store)
+    return new_bytes(store)
 
 
 def give_rest(store: Store) -> None:
@@ -160,8 +182,8 @@ def give_rest(store: Store) -> None:
 
 
 KERNELS: Final = (
-    hash_of, find_key, put_key, key_of, attempt_slot, copy_text, give_message, give_delivery, close, begin,
-    known, life_key, cut_off, new_attempt, start, end, learn, note, join, carried_bytes, carry_text, move_together,
-    fill_slots, take_in, give_rest,
+    hash_of, find_key, put_key, key_of, attempt_slot, copy_text, give_message, give_delivery, close, begin, known,
+    life_key, cut_off, new_attempt, start, end, learn, note, join, new_bytes, keep_texts, carry_text,
+    move_together, fill_slots, take_in, give_rest,
 )  # fmt: skip
 """What is compiled, each behind those that it calls."""
