@@ -14,7 +14,7 @@ parts
 - `blocks`: files -> blocks of octets; `engine`: blocks -> columns (`kernel`, `columns`) or events; `speed`: how fast
 - `join`: blocks -> deliveries and messages as columns (`join_kernel`); `matchup`: as values; `log`: all together
 - `cluster`: the same on many machines, over Dask
-- `follow`: a log that is being written, over every turn of multilog's files (`rotation`)
+- `follow`: a log that is being written, over every turn of multilog's files (`rotation`, `position`)
 - `redact`: logs that can be shared; `pseudonyms` for names, `redact_words` for free text
 - `clamav_health`: whether the scanner's database, reloads and updates are in order; `clamav_runs` beside it
 - `writer`: the file `current` as multilog writes it
@@ -32,7 +32,6 @@ from indimail_kit.logs.event import Event as Event
 from indimail_kit.logs.fields import logsafe as logsafe
 from indimail_kit.logs.follow import Follower as Follower
 from indimail_kit.logs.follow import Notice as Notice
-from indimail_kit.logs.follow import Position as Position
 from indimail_kit.logs.grammar import FORMS as FORMS
 from indimail_kit.logs.grammar import KINDS as KINDS
 from indimail_kit.logs.grammar import format_event as format_event
@@ -48,6 +47,7 @@ from indimail_kit.logs.matchup import Delivery as Delivery
 from indimail_kit.logs.matchup import Matched as Matched
 from indimail_kit.logs.matchup import Message as Message
 from indimail_kit.logs.matchup import match as match
+from indimail_kit.logs.position import Position as Position
 from indimail_kit.logs.redact import Redactor as Redactor
 from indimail_kit.logs.redact import redact_lines as redact_lines
 from indimail_kit.logs.template import Form as Form

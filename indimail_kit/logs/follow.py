@@ -19,19 +19,18 @@ A clock that was set back gives later files earlier names: multilog itself then 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from indimail_kit.errors import FormatError
 from indimail_kit.logs.blocks import MAX_LINE_BYTES
 from indimail_kit.logs.columns import read_event
 from indimail_kit.logs.engine import RunCounter
 from indimail_kit.logs.event import Event
 from indimail_kit.logs.labels import split_label
+from indimail_kit.logs.position import Position as Position
 from indimail_kit.logs.rotation import Choice, Look, Mark, Place, choose_next, look, mark_of
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -46,8 +45,8 @@ class Notice:
     """What happened to the log that no line tells.
 
     Attributes:
-        kind: "gap": files may have been removed unread; "truncated": the file became shorter; "lost": the file that
-            was being read is gone, with what was not read of it.
+        kind: "gap": files may have been removed unread, or lines may come again: nothing tells; "truncated": the file
+            became shorter; "lost": the file in which to go on is gone, with what was not read of it.
         text: A sentence for a person.
         file: Which file, or directory.
     """
@@ -57,85 +56,8 @@ class Notice:
     file: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """Where to go on: the first line that was not given out.
-
-    Attributes:
-        inode: The file.
-        offset: Octet in it.
-        line_number: Line in it, counted from 1.
-        head: SHA-256 of its first octets, in hexadecimal digits.
-        head_bytes: How many octets that is.
-        newest: See `rotation.Mark`.
-        ahead: See `rotation.Mark`.
-        after: See `rotation.Mark`.
-        is_done: Whether the file was closed and read to its end: it goes on with the first line of the next file.
-        unix_ns: Time of the last line that had a stamp (unit: ns since 1970), or None.
-        runs: Queue -> runs of its qmail-send so far.
-        last_numbers: Queue -> its last delivery number.
-    """
-
-    inode: int
-    offset: int
-    line_number: int
-    head: str
-    head_bytes: int
-    newest: str
-    ahead: int
-    after: str
-    is_done: bool
-    unix_ns: int | None
-    runs: dict[str, int] = field(default_factory=dict)
-    last_numbers: dict[str, int] = field(default_factory=dict)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write it to a file, whole or not at all."""
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.new")
-        beside.write_text(json.dumps(asdict(self)) + "\n", encoding="ascii")
-        beside.replace(target)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Position | None:
-        """Read it from a file; None if there is none yet.
-
-        Raises:
-            FormatError: The file holds something else.
-        """
-        try:
-            octets = Path(path).read_bytes()
-        except FileNotFoundError:
-            return None
-        return cls.from_json(octets, source=str(path))
-
-    @classmethod
-    def from_json(cls, octets: bytes | str, *, source: str = "") -> Position:
-        """Read it from JSON.
-
-        Raises:
-            FormatError: It is something else.
-        """
-        problem = FormatError("a position in a log, as it was saved", source=source)
-        try:
-            found = cls(**json.loads(octets))
-            is_right = all(_fits(getattr(found, name), kind) for name, kind in cls.__annotations__.items())
-        except (ValueError, TypeError, RecursionError):
-            raise problem from None
-        if not is_right or not found.line_number:
-            raise problem
-        return found
-
-
-def _fits(value: object, kind: str) -> bool:
-    """Say whether a value from JSON is of a field's kind."""
-    if kind == "dict[str, int]":
-        return isinstance(value, dict) and all(_fits(number, "int") for number in value.values())
-    if kind == "int | None":
-        return value is None or type(value) is int
-    if kind == "int":
-        return type(value) is int and value >= 0
-    return type(value).__name__ == kind
+class _MovedError(Exception):
+    """A file has another name since the look: look again."""
 
 
 class _Tail:
@@ -282,7 +204,10 @@ class Follower:
                 self._mark = mark_of(seen, seen.current)
                 return
             # Nobody writes our file any more: multilog had written everything before it renamed it.
-            choice = choose_next(seen, self._tail.inode, self._mark, self._is_read)
+            try:
+                choice = choose_next(seen, self._tail.inode, self._mark, self._is_read)
+            except _MovedError:
+                continue
             if choice.place is None:
                 return
             yield from self._lines(is_closed=True)
@@ -329,7 +254,10 @@ class Follower:
                 self._mark = mark_of(seen, place)
                 return
             os.close(fd)  # another file has its inode now, or it was written anew
-        choice = choose_next(seen, -1, self._mark, self._is_read)
+        try:
+            choice = choose_next(seen, -1, self._mark, self._is_read)
+        except _MovedError:
+            return
         if choice.place is not None and self._go_to(choice):
             if not wanted.is_done:
                 yield Notice(
@@ -363,21 +291,28 @@ class Follower:
 
     def _is_read(self, place: Place) -> bool | None:
         """Say whether a file begins before the last line that was read; None if its lines have no stamps."""
-        fd = None if self._last_ns is None else self._open(place)
-        if fd is None or self._last_ns is None:
+        if self._last_ns is None:
             return None
+        fd = self._open(place)
+        if fd is None:
+            raise _MovedError
         try:
             first = os.pread(fd, 4 * HEAD_BYTES, 0).partition(b"\n")[0]
         finally:
             os.close(fd)
         unix_ns = split_label(first, utc_offset_s=self._utc_offset_s).unix_ns
-        return None if unix_ns is None else unix_ns <= self._last_ns
+        # Not "or equal": a clock may stand still for some lines, and a line that comes twice is better than a lost one.
+        return None if unix_ns is None else unix_ns < self._last_ns
 
     def _where(self) -> str:
         return str(self.directory)
 
     def _gap(self) -> Notice:
-        return Notice("gap", "files may have been removed before they were read", self._where())
+        return Notice(
+            "gap",
+            "files may have been removed before they were read; nothing tells whether lines are missing",
+            self._where(),
+        )
 
 
 def _last_end(fd: int) -> tuple[int, int]:

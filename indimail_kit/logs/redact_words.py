@@ -68,6 +68,7 @@ _TOKEN: Final = re.compile(
 _GONE_RUN: Final = re.compile(rb"\*(?:[-\s_'*]*\*)+")
 _WORD: Final = re.compile(rb"[0-9A-Za-z]+")
 _CODE: Final = re.compile(rb"[2-5][0-9][0-9](?![0-9])(?:[-_ ]#?[245]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.]))?")
+_SMALL_NUMBERS: Final = re.compile(rb"[0-9]{1,2}\.[0-9]{1,3}\.[0-9]{1,3}|[0-9]{1,2}\.[0-9]{1,12}")
 _SAID: Final = b"Remote_host_said:_"
 _OWN_AGAIN: Final = (b"Giving_up_on_", b"I'm_not_going_to_try_again", b"STARTTLS_proto")
 _FILE_ENDS: Final = frozenset({b"cvd", b"cld", b"cdiff", b"ndb", b"hdb", b"hsb", b"ldb", b"dat", b"conf", b"sock"})
@@ -90,9 +91,8 @@ def _host(name: bytes, names: Pseudonyms) -> bytes:
 
 
 def _numbers(octets: bytes, names: Pseudonyms) -> bytes:
-    """Return an IP address's pseudonym; a status code, a version or a fraction as it is."""
-    parts = octets.count(b".") + 1
-    if parts <= 3:
+    """Return an IP address's pseudonym; a status code, a version or a fraction as it is; nothing of the rest."""
+    if _SMALL_NUMBERS.fullmatch(octets):
         return octets
     try:
         ipaddress.IPv4Address(octets.decode())

@@ -100,7 +100,7 @@ def _look_once(directory: Path) -> Look:
 
 
 def look(directory: Path) -> Look | None:
-    """Return the log files of a directory; None if it changes too fast just now.
+    """Return the log files of a directory; None if it changes too fast just now, or a file waits for its name.
 
     Raises:
         OSError: The directory cannot be read.
@@ -108,7 +108,9 @@ def look(directory: Path) -> Look | None:
     before = _look_once(directory)
     for _ in range(MAX_LOOKS):
         now = _look_once(directory)
-        if now == before:
+        # A processor's file whose original is gone gets its name at once; until then a file is missing in the chain.
+        is_between = now.is_processing and now.previous is None
+        if now == before and not is_between:
             return now
         before = now
     return None
@@ -150,10 +152,12 @@ def _choose_by_name(seen: Look, mark: Mark, is_read: Callable[[Place], bool | No
     if mark.after in names:
         unread = [place for place in new if place.name >= mark.after]
     elif mark.newest in names or (not mark.newest and not (new and is_read(new[0]) is False)):
-        # The oldest files go first, and an older one than ours is there: the next names are those we know of.
+        # The oldest files go first, and an older one than ours is there, or none was there before ours: the next names
+        # are those we know of.
         known = mark.ahead + 1
         waiting = max(0, known - len(new))
         unread = new[known:]
+        is_gap = not mark.newest and bool(new) and is_read(new[0]) is None
     else:
         unread = list(new)
         while unread and is_read(unread[0]):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
-pytest.importorskip("dask.dataframe", reason="needs the extra cluster")
+pytest.importorskip("dask.dataframe", reason="needs the extra cluster", exc_type=ImportError)
 
 DATA = Path(__file__).parents[1] / "data" / "indimail" / "logs"
 THREE_QUEUES = DATA / "qscheduler-static-3queues.tai64n.log.gz"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,7 @@ def test_what_a_processor_made_of_a_read_file_is_not_read_again(log: Path) -> No
         (log / "processed").write_bytes(b"summary\n")
         assert lines(follower.poll()) == [b"new msg 2"]
         (log / "previous").unlink()
+        assert lines(follower.poll()) == []
         (log / "processed").rename(log / name_of(12))
         assert lines(follower.poll()) == []
         (log / "current").unlink()
@@ -137,6 +139,26 @@ def test_what_a_processor_made_of_a_read_file_is_not_read_again(log: Path) -> No
         (log / name_of(30)).write_bytes(b"summary of what we never saw\n")
         append(log, stamped(b"new msg 3", second=31))
         assert lines(follower.poll()) == [b"summary of what we never saw", b"new msg 3"]
+
+
+def test_a_processors_file_without_a_name_is_waited_for(log: Path) -> None:
+    """For a moment the original is gone already: who would go on to `current` would miss what is in it."""
+    (log / name_of(-5)).write_bytes(stamped(b"old", second=-9))
+    (log / "processed").write_bytes(stamped(b"between", second=-4))
+    with Follower(log) as follower:
+        assert lines(follower.poll()) == []
+        (log / "processed").rename(log / name_of(-2))
+        assert lines(follower.poll()) == [b"old", b"between", b"new msg 1", b"end msg 1"]
+
+
+def test_lines_of_a_clock_that_stands_still_are_not_lost(log: Path) -> None:
+    """The next file begins with the stamp that the last line had; our own file is gone."""
+    with Follower(log) as follower:
+        list(follower.poll())
+        (log / "current").unlink()
+        (log / name_of(90)).write_bytes(stamped(b"the same second", second=1))
+        append(log, stamped(b"new msg 2", second=91))
+        assert lines(follower.poll()) == [b"<gap>", b"the same second", b"new msg 2"]
 
 
 def test_files_that_were_removed_unread_are_said(log: Path) -> None:
@@ -313,6 +335,29 @@ def test_one_follower_beside_the_real_multilog_misses_nothing(tmp_path: Path, pr
     writer.join()
     assert [item.message_number for item in seen if isinstance(item, Event)] == list(range(count))
     assert len(seen) == count
+
+
+@needs_multilog
+@pytest.mark.parametrize("processor", [[], ["!cat"], ["!sed 's/^@[0-9a-f]* //'"]], ids=["plain", "cat", "no stamps"])
+def test_what_the_real_multilog_removes_too_early_is_always_said(tmp_path: Path, processor: list[str]) -> None:
+    """It keeps two files only: wherever numbers are missing or come again, a notice stands before them."""
+    log = tmp_path / "log"
+    log.mkdir()
+    process = _multilog("t", "s4096", "n2", *processor, str(log))
+    writer = _write(process, 500 if processor else 4_000)
+    seen: list[Event | Notice] = []
+    with Follower(log) as follower:
+        while process.poll() is None:
+            seen += follower.poll()
+        seen += follower.poll()
+    writer.join()
+    unsaid = [
+        (before.message_number, after.message_number)
+        for before, after in pairwise(seen)
+        if isinstance(before, Event) and isinstance(after, Event)
+        if after.message_number != (before.message_number or 0) + 1
+    ]
+    assert unsaid == []
 
 
 @needs_multilog

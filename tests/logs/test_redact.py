@@ -243,10 +243,11 @@ def test_of_a_report_the_programs_own_words_and_codes_stay(report: bytes, shown:
         (b"535 malformed SCRAM message [q,,n=bob,r=dGVzdA]", b"535 malformed SCRAM message [*,,*=*,*=*]"),
         (b"host ::ffff:192.0.2.1.", b"host ::ffff:" + NAMES.ip(b"192.0.2.1") + b"."),
         (b"version 1.4.6 of 2026, 12345 files", b"version 1.4.6 of *, * files"),
+        (b"at 555.123.4567 or 5551234.5", b"at * or *"),
         ("Grüße an Zoë".encode(), b"* an *"),
         (b"\x1b[31m", b"*[*"),
     ],
-    ids=["subject", "SASL", "mapped address", "numbers", "not ASCII", "escape"],
+    ids=["subject", "SASL", "mapped address", "numbers", "telephone", "not ASCII", "escape"],
 )
 def test_free_text_keeps_only_known_words(text: bytes, shown: bytes) -> None:
     """Times of day, long numbers and every word that is not a program's own go."""
