@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.tables import DELIVERIES, EVENTS, MESSAGES
 from indimail_kit.trace.clocks import NS, ClockName, Clocks
-from indimail_kit.trace.records import Key, Life, Line, Mail, Scan, Session, values_of
+from indimail_kit.trace.records import Key, Life, Line, Mail, Scan, Session, cleaned, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,9 +91,26 @@ class LogIndex:
                 yield position
 
     def merged_at(self, life: Life) -> int | None:
-        """Return the position at which another message begins within a life, whose own end the log lost."""
+        """Return the position at which another message begins within a life, because the log lost ends and beginnings.
+
+        A second todo file shows it; and a line of todo-proc that names another sender or size than "info msg" shows
+        that the life was two from its first line on.
+        """
         kinds = self._columns["kind"]
-        return next((one for one in self.lines_of(life) if one > life.first_event and kinds[one] == "todo_file"), None)
+        for position in self.lines_of(life):
+            if kinds[position] == "todo_recipient" and not self._agrees(life, position):
+                return life.first_event
+            if kinds[position] == "todo_file" and position > life.first_event:
+                return position
+        return None
+
+    def _agrees(self, life: Life, position: int) -> bool:
+        """Say whether a line of todo-proc names sender and size of a life."""
+        size, sender = (self._columns[name][position] for name in ("message_bytes", "sender"))
+        is_same_sender = (
+            life.sender is None or sender is None or cleaned(sender.removeprefix("<>")) == cleaned(life.sender)
+        )
+        return is_same_sender and size in (None, life.message_bytes)
 
     def _next_start(self, life: Life) -> int:
         """Return the position before which a life without an end has its last line."""

@@ -29,6 +29,9 @@ SCAN_LIKELY_NS: Final = 10 * NS
 TODO_SCAN_NS: Final = 1500 * NS
 """Longest that a message waits for todo-proc when its trigger was lost (unit: ns). Source: qmail-send.c SLEEP_TODO."""
 
+MANY_SCANS: Final = 20
+"""Fewer scans than these do not show what the shortest time to "new msg" is (unit: scans)."""
+
 MAIL_CERTAIN_NS: Final = 5 * NS
 """Longest time between qmail-smtpd's line and "new msg" for certain (unit: ns)."""
 
@@ -61,6 +64,7 @@ class ScanJoiner:
     Attributes:
         has_scans: Whether any log tells of scans.
         doubt: What is wrong with the clocks, as a sentence; "" if nothing is seen.
+        most: How sure a scan is at most with these clocks.
     """
 
     def __init__(self, indexes: Sequence[LogIndex]) -> None:
@@ -81,10 +85,10 @@ class ScanJoiner:
         for times in self._births.values():
             times.sort()
         self.has_scans = bool(self._by_number or self._nameless)
-        self.doubt = self._judge_clocks()
+        self.most, self.doubt = self._judge_clocks()
 
-    def _judge_clocks(self) -> str:
-        """Say what is wrong when most scans are not followed by their message."""
+    def _judge_clocks(self) -> tuple[Confidence, str]:
+        """Say what is wrong when most scans are not followed by their message, or all of them long after."""
         times = [time for births in self._births.values() for time in births]
         first_ns, last_ns = min(times, default=0), max(times, default=0)
         pairs: list[tuple[Key, int]] = [
@@ -94,18 +98,26 @@ class ScanJoiner:
             if scan.kind == "clamd_scan_ok" and (scan.queue, number) in self._births
         ]
         told = [pair for pair in pairs if first_ns <= pair[1] <= last_ns]
-        followed = sum(self._is_followed(key, unix_ns) for key, unix_ns in told)
-        if len(told) < MIN_SCANS or 2 * followed >= len(told):
-            return ""
-        ahead_s = measure_ahead_s(pairs, self._births)
-        hint = "" if ahead_s is None else f"; the scanner's clock seems to be {ahead_s:+.0f} s ahead of what was told"
-        return f"of {len(told)} scans only {followed} are followed by their message: the clocks differ{hint}"
+        gaps = sorted(gap for key, unix_ns in told if (gap := self._gap(key, unix_ns)) is not None)
+        if len(told) >= MIN_SCANS and 2 * len(gaps) < len(told):
+            ahead_s = measure_ahead_s(pairs, self._births)
+            hint = (
+                "" if ahead_s is None else f"; the scanner's clock seems to be {ahead_s:+.0f} s ahead of what was told"
+            )
+            found = f"of {len(told)} scans only {len(gaps)} are followed by their message"
+            return "possible", f"{found}: the clocks differ{hint}"
+        least_ns = gaps[len(gaps) // 20] if len(gaps) >= MANY_SCANS else 0
+        if least_ns > JITTER_NS:
+            hint = f"the scanner's clock may be {-least_ns / NS:+.1f} s ahead of what was told"
+            return "likely", f'hardly a scan is less than {_span(least_ns)} before "new msg": {hint}'
+        return "certain", ""
 
-    def _is_followed(self, key: Key, unix_ns: int) -> bool:
-        """Say whether a message of this number is preprocessed right behind a time."""
+    def _gap(self, key: Key, unix_ns: int) -> int | None:
+        """Return how long after a time a message of this number is preprocessed, None if not soon (unit: ns)."""
         births = self._births.get(key, [])
         at = bisect_left(births, unix_ns - JITTER_NS)
-        return at < len(births) and births[at] <= unix_ns + SCAN_LIKELY_NS
+        is_soon = at < len(births) and births[at] <= unix_ns + SCAN_LIKELY_NS
+        return births[at] - unix_ns if is_soon else None
 
     def of(
         self, life: Life, mail: Link[Mail] | None, *, has_virus_header: bool = False
@@ -148,7 +160,7 @@ class ScanJoiner:
         elif before_ns > SCAN_CERTAIN_NS:
             doubts.append(("likely", "longer than qmail-queue needs from the scan to todo"))
         if self.doubt:
-            doubts.append(("possible", "the clocks differ"))
+            doubts.append((self.most, "the clocks seem to differ"))
         if not life.queue:
             doubts.append(("likely", "the log of qmail-send does not name the queue"))
         if not life.has_birth:

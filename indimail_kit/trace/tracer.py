@@ -238,6 +238,8 @@ def _doubt(life: Life, at_ns: int | None) -> str:
     """Say why it is not sure that it was this life which was there at a time; "" if it is."""
     if at_ns is None or life.born_ns is None:
         return ""
+    if not life.has_birth and at_ns < life.born_ns:
+        return "its birth is not in the log: it may have been another message's number then"
     if life.log.has_hole(life.queue, life.born_ns, max(at_ns, life.last_ns or at_ns)):
         return "a piece of the log is missing between its birth and its last line: another may have followed in it"
     if life.log.merged_at(life) is not None:

@@ -194,7 +194,8 @@ def _ask(tracer: Tracer, mail: Mail) -> Trace | None:
     try:
         return tracer.qp(mail.qp)
     except TraceError:
-        pass
+        if mail.is_infected:
+            return None  # the line that names its qp is lost: nothing else does
     try:
         return tracer.message(mail.message_number, queue=mail.queue, at_ns=mail.queued_ns, within_s=1)
     except TraceError:

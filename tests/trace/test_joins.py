@@ -141,6 +141,25 @@ def test_a_clock_that_nobody_told_of_is_noticed(write_log):
     assert told.gaps[-1].endswith("the clocks differ; the scanner's clock seems to be +40 s ahead of what was told")
 
 
+def test_a_clock_that_is_a_little_behind_is_noticed(write_log):
+    """No scan is less than half a second before its message: likely at most, and the offset is said."""
+    lives = [line for number in range(1, 31) for line in life(100 * number, number)]
+    scans = [(100 * number - 0.5, f"{PATH}: OK") for number in range(1, 31)]
+    told = tracer_of(write_log, lives, scans).qp(5)
+
+    assert scans_of(told) == ["likely"]
+    assert told.gaps[-1].endswith("the scanner's clock may be -0.5 s ahead of what was told")
+
+
+def test_two_messages_in_one_lifetime_are_seen_by_sender_and_size(write_log):
+    """The log lost the end of one and the beginning of the other: todo-proc's lines do not agree with "info msg"."""
+    first = [line for line in life(10, 1, sender="eve@example.com")[:-1] if not line[1].startswith("info msg")]
+    second = [line for line in life(30, 2) if not line[1].startswith(("new msg", "info: todo"))]
+    told = tracer_of(write_log, first, second).message(660188)
+
+    assert (told.confidence, [one.confidence for one in told.evidence][1:]) == ("possible", ["possible"] * 9)
+
+
 def test_a_hole_in_the_log_makes_what_is_behind_it_less_sure(write_log):
     """Deliveries 2 to 8 are missing: the number may have been another message's in between."""
     start = life(10, 1)[:-2]
