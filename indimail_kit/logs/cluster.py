@@ -233,10 +233,6 @@ def first_state(*, utc_offset_s: int) -> State:
     return pickle.dumps((Numbering(utc_offset_s=utc_offset_s), Joiner()))
 
 
-def _answers(answer: Any) -> tuple[JoinedBlock, ...]:
-    return (answer,) if isinstance(answer, JoinedBlock) else tuple(answer)
-
-
 def _frames(joined: Sequence[JoinedBlock]) -> tuple[Any, Any]:
     return provider("delivery_columns_frame")(joined), provider("message_columns_frame")(joined)
 
@@ -244,16 +240,14 @@ def _frames(joined: Sequence[JoinedBlock]) -> tuple[Any, Any]:
 def join_part(state: State, blocks: Sequence[PackedBlock], *, compiled: bool) -> tuple[State, Any, Any]:
     """Return what is known behind a part, and the deliveries and messages that were finished in it, as DataFrames."""
     numbering, joiner = pickle.loads(state)  # noqa: S301 - made by first_state or join_part on this cluster
-    joined: list[JoinedBlock] = []
-    for packed in blocks:
-        joined += _answers(joiner.feed(place(packed, numbering, compiled=compiled)))
+    joined = [joiner.feed(place(packed, numbering, compiled=compiled)) for packed in blocks]
     return (pickle.dumps((numbering, joiner)), *_frames(joined))
 
 
 def join_rest(state: State) -> tuple[State, Any, Any]:
     """Return the deliveries and messages that are still open behind the last part."""
     _, joiner = pickle.loads(state)  # noqa: S301 - made by first_state or join_part on this cluster
-    return (b"", *_frames(_answers(joiner.finish())))
+    return (b"", *_frames([joiner.finish()]))
 
 
 def events_of_part(state: State, blocks: Sequence[PackedBlock], *, compiled: bool) -> Any:

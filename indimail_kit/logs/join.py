@@ -144,7 +144,7 @@ class Joiner:
                 attempt_slots=store.attempt_slots[:0], octets=store.octets[:0], deliveries=store.deliveries[:0],
                 messages=store.messages[:0],
             )  # fmt: skip
-        return {"_compiled": self._compiled, "_store": store, "_queues": list(self._queues)}
+        return {**self.__dict__, "_store": store, "_queues": list(self._queues)}
 
     def _slots(self, count: int, old: Any = None) -> Any:
         """Return an empty hash table with room for so many rows."""
