@@ -29,6 +29,9 @@ _SILENCE_NS: Final = 1300 * NS
 """A session that says nothing for longer is another one of the same pid: qmail-smtpd gives up after 1200 s
 (timeoutsmtpd; unit: ns)."""
 
+_TODO_NS: Final = 5 * NS
+"""Longest time from todo-proc's line about the todo file to the next line of the same message (unit: ns)."""
+
 _ENDS: Final = ("tcpserver_sigchild", "tcpserver_end")
 
 
@@ -81,7 +84,7 @@ class LogIndex:
         positions = self._by_number.get(life.key, [])
         kinds = self._columns["kind"]
         first = bisect_left(positions, life.first_event)
-        if first and kinds[positions[first - 1]] == "todo_file":
+        if first and self._is_todo_of(positions[first - 1], life):
             yield positions[first - 1]
         if positions[first : first + 1] != [life.first_event]:  # slowq-send's "new msg" names no queue
             yield life.first_event
@@ -90,6 +93,12 @@ class LogIndex:
             if kinds[position] != "starting_delivery":
                 yield position
 
+    def _is_todo_of(self, position: int, life: Life) -> bool:
+        """Say whether the line before a life's first is that of its todo file."""
+        then_ns, first_ns = self._columns["time"][position], self._columns["time"][life.first_event]
+        is_soon = then_ns is None or first_ns is None or first_ns - then_ns <= _TODO_NS
+        return is_soon and bool(self._columns["kind"][position] == "todo_file")
+
     def merged_at(self, life: Life) -> int | None:
         """Return the position at which another message begins within a life, because the log lost ends and beginnings.
 
@@ -97,9 +106,11 @@ class LogIndex:
         that the life was two from its first line on.
         """
         kinds = self._columns["kind"]
+        first = None
         for position in self.lines_of(life):
+            first = position if first is None else first
             if kinds[position] == "todo_recipient" and not self._agrees(life, position):
-                return life.first_event
+                return first
             if kinds[position] == "todo_file" and position > life.first_event:
                 return position
         return None

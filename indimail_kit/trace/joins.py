@@ -165,7 +165,7 @@ class ScanJoiner:
             doubts.append(("likely", "the log of qmail-send does not name the queue"))
         if not life.has_birth:
             doubts.append(("possible", "its birth is not in the log"))
-        if after_ns is None or unix_ns <= after_ns:
+        if after_ns is None or _latest(scan) <= after_ns:
             known = life.window_start_ns is not None
             doubts.append(("likely", "the number was still another message's" if known else "the log begins later"))
         elif life.log.has_hole(life.queue, after_ns, born_ns):
@@ -177,7 +177,7 @@ class ScanJoiner:
             doubts.append(("likely", "such a mail may have been refused, and the number used again"))
         if any(_time_of(one) > born_ns - SCAN_CERTAIN_NS for one in inside[:-1]):
             doubts.append(("likely", "more than one scan of the number in that time"))
-        if mail is not None and mail.confidence != "possible" and not _is_within(unix_ns, mail.one):
+        if mail is not None and mail.confidence != "possible" and not _is_within(scan, mail.one):
             doubts.append(("likely", "not within its SMTP session"))
         queue = "same queue and number" if life.queue else "same number"
         reason = f'{queue}, {_span(before_ns)} before "new msg"'
@@ -205,7 +205,7 @@ class ScanJoiner:
             key=_time_of,
         )
         others = [one for one in rivals if one is not mail]
-        if len(found) == 1 and not any(_is_within(_time_of(found[0]), one) for one in others):
+        if len(found) == 1 and not any(_is_within(found[0], one) for one in others):
             reason = "the only file within this session in which something was found; no key that both lines have"
             return [Link(found[0], "likely", reason)]
         return [Link(one, "possible", "within this session, and so are others") for one in found]
@@ -214,7 +214,7 @@ class ScanJoiner:
         """Say whether a scan lies in a session and nothing with its number was queued behind it."""
         key = (scan.queue, scan.message_number or 0)
         is_bad = scan.kind != "clamd_scan_ok"
-        return is_bad and _is_within(_time_of(scan), mail) and not self._is_queued(key, _time_of(scan))
+        return is_bad and _is_within(scan, mail) and not self._is_queued(key, _time_of(scan))
 
     def _births_between(self, key: Key, from_ns: int, to_ns: int) -> int:
         """Count the messages of a number that were preprocessed in a time."""
@@ -331,6 +331,7 @@ def _time_of(scan: Scan) -> int:
 
 
 def _latest(scan: Scan) -> int:
+    """Return when it was at the latest: a stamp of whole seconds is up to a second early."""
     return _time_of(scan) + (NS - 1 if scan.is_coarse else 0)
 
 
@@ -352,12 +353,12 @@ def _window_start(life: Life) -> int | None:
     return max(born_ns, previous.last_ns - JITTER_NS)
 
 
-def _is_within(unix_ns: int, mail: Mail) -> bool:
-    """Say whether a time lies between the beginning of a session and the line about one of its mails."""
+def _is_within(scan: Scan, mail: Mail) -> bool:
+    """Say whether a scan lies between the beginning of a session and the line about one of its mails."""
     end_ns = _mail_time(mail)
     start_ns = mail.session.start_ns if mail.session.has_start and mail.session.start_ns is not None else None
     begin_ns = end_ns - MAIL_ALONE_NS if start_ns is None else start_ns
-    return begin_ns - JITTER_NS <= unix_ns <= end_ns + JITTER_NS
+    return begin_ns - JITTER_NS <= _latest(scan) and _time_of(scan) <= end_ns + JITTER_NS
 
 
 def _span(span_ns: int) -> str:
