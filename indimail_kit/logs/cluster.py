@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 PART_BYTES: Final = 16 * 1024 * 1024
 """Usual size of a part (unit: octets); as columns it is about four times as big."""
 
+KEPT_EVERY: Final = 16
+"""Of so many states that go on from part to part one is kept; a lost chain goes on from there (unit: parts)."""
+
 _SEEK_BYTES: Final = 64 * 1024
 """Octets that are looked through at once for a line's end."""
 
@@ -225,45 +228,57 @@ def place(packed: PackedBlock, numbering: Numbering, *, compiled: bool) -> Event
 
 
 State = bytes
-"""What goes on from part to part, pickled: `Numbering` and `Joiner`. Octets, because nobody can change them."""
+"""What goes on from part to part, pickled: `Numbering`, and for the join `Joiner`. Octets: nobody can change them."""
 
 
-def first_state(*, utc_offset_s: int) -> State:
+def first_state(*, utc_offset_s: int, is_joined: bool) -> State:
     """Return what is known before the first line."""
-    return pickle.dumps((Numbering(utc_offset_s=utc_offset_s), Joiner()))
+    return pickle.dumps((Numbering(utc_offset_s=utc_offset_s), Joiner() if is_joined else None))
 
 
-def _frames(joined: Sequence[JoinedBlock]) -> tuple[Any, Any]:
-    return provider("delivery_columns_frame")(joined), provider("message_columns_frame")(joined)
+def _placed(state: State, blocks: Sequence[PackedBlock], *, compiled: bool) -> tuple[Numbering, Any, list[EventBlock]]:
+    numbering, joiner = pickle.loads(state)  # noqa: S301 - made by first_state, or by a step on this cluster
+    return numbering, joiner, [place(packed, numbering, compiled=compiled) for packed in blocks]
 
 
-def join_part(state: State, blocks: Sequence[PackedBlock], *, compiled: bool) -> tuple[State, Any, Any]:
-    """Return what is known behind a part, and the deliveries and messages that were finished in it, as DataFrames."""
-    numbering, joiner = pickle.loads(state)  # noqa: S301 - made by first_state or join_part on this cluster
-    joined = [joiner.feed(place(packed, numbering, compiled=compiled)) for packed in blocks]
-    return (pickle.dumps((numbering, joiner)), *_frames(joined))
+def join_part(
+    state: State, blocks: Sequence[PackedBlock], *, compiled: bool
+) -> tuple[State, list[JoinedBlock], Counter[str]]:
+    """Return what is known behind a part, what was finished in it, and how many lines of each kind it holds."""
+    numbering, joiner, placed = _placed(state, blocks, compiled=compiled)
+    joined = [_sendable(joiner.feed(block)) for block in placed]
+    kinds = sum((packed.kinds() for packed in blocks), Counter())
+    return pickle.dumps((numbering, joiner)), joined, kinds
 
 
-def join_rest(state: State) -> tuple[State, Any, Any]:
+def join_rest(state: State) -> tuple[State, list[JoinedBlock], Counter[str]]:
     """Return the deliveries and messages that are still open behind the last part."""
-    _, joiner = pickle.loads(state)  # noqa: S301 - made by first_state or join_part on this cluster
-    return (b"", *_frames([joiner.finish()]))
+    _, joiner = pickle.loads(state)  # noqa: S301 - made by first_state, or by a step on this cluster
+    return b"", [_sendable(joiner.finish())], Counter()
+
+
+def _sendable(joined: JoinedBlock) -> JoinedBlock:
+    return replace(joined, octets=cast("memoryview", bytes(joined.octets)), queues=tuple(joined.queues))
+
+
+def finished_frames(step: tuple[State, list[JoinedBlock], Counter[str]]) -> tuple[Any, Any, Counter[str]]:
+    """Return the deliveries and messages that were finished in a step as DataFrames, and the kinds of its lines."""
+    return provider("delivery_columns_frame")(step[1]), provider("message_columns_frame")(step[1]), step[2]
+
+
+def number_part(state: State, blocks: Sequence[PackedBlock], *, compiled: bool) -> State:
+    """Return what is known behind a part, without a join."""
+    return pickle.dumps((_placed(state, blocks, compiled=compiled)[0], None))
 
 
 def events_of_part(state: State, blocks: Sequence[PackedBlock], *, compiled: bool) -> Any:
     """Return the lines of a part as a DataFrame."""
-    numbering, _ = pickle.loads(state)  # noqa: S301 - made by first_state or join_part on this cluster
-    return provider("event_columns_frame")([place(packed, numbering, compiled=compiled) for packed in blocks])
-
-
-def count_kinds(blocks: Sequence[PackedBlock]) -> Counter[str]:
-    """Return how many lines of each kind a part holds."""
-    return sum((packed.kinds() for packed in blocks), Counter())
+    return provider("event_columns_frame")(_placed(state, blocks, compiled=compiled)[2])
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterLog:
-    """A log that was read on a cluster; work begins at once, and results stay there until they are asked for.
+    """A log that is read on a cluster; work begins with the first question, and results stay there.
 
     Attributes:
         client: The cluster.
@@ -282,57 +297,59 @@ class ClusterLog:
     def _submit(self, function: Any, *arguments: Any, **options: Any) -> Any:
         return self.client.submit(function, *arguments, **options, pure=False)
 
-    @cached_property
-    def _reads(self) -> list[Any]:
-        """Return a future of each part's blocks."""
-        return [
-            self._submit(read_part, part, compiled=self.compiled, utc_offset_s=self.utc_offset_s) for part in self.parts
-        ]
+    def _read(self, part: Part) -> Any:
+        return self._submit(read_part, part, compiled=self.compiled, utc_offset_s=self.utc_offset_s)
 
     @cached_property
-    def _chain(self) -> tuple[list[Any], list[Any]]:
-        """Return futures of the states before each part, and of what was joined in each part and behind the last."""
-        state = self._submit(first_state, utc_offset_s=self.utc_offset_s)
-        states, steps = [state], []
-        for blocks in self._reads:
-            steps.append(self._submit(join_part, states[-1], blocks, compiled=self.compiled))
-            states.append(self._submit(operator.itemgetter(0), steps[-1]))
-        steps.append(self._submit(join_rest, states[-1]))
-        return states, steps
+    def _joined(self) -> tuple[list[Any], list[Any]]:
+        """Return futures of what each part gives, and of what is open behind the last; and of some states.
+
+        Nothing else is held: blocks and other states are forgotten by the cluster as soon as nobody needs them.
+        """
+        results, kept = [], []
+        state = self._submit(first_state, utc_offset_s=self.utc_offset_s, is_joined=True)
+        for index, part in enumerate(self.parts):
+            step = self._submit(join_part, state, self._read(part), compiled=self.compiled)
+            state = self._submit(operator.itemgetter(0), step)
+            results.append(self._submit(finished_frames, step))
+            if index % KEPT_EVERY == KEPT_EVERY - 1:
+                kept.append(state)
+        results.append(self._submit(finished_frames, self._submit(join_rest, state)))
+        return results, kept
 
     def _table(self, futures: list[Any], wish: str) -> Any:
         import dask.dataframe
 
         return dask.dataframe.from_delayed(futures, meta=provider(wish)(()), verify_meta=True)
 
+    def _of_results(self, index: int) -> list[Any]:
+        return [self._submit(operator.itemgetter(index), result) for result in self._joined[0]]
+
     @cached_property
     def deliveries(self) -> Any:
         """Return the Dask DataFrame `schemas.DELIVERIES`: one partition a part, and one of what is still open."""
-        return self._table(
-            [self._submit(operator.itemgetter(1), step) for step in self._chain[1]], "delivery_columns_frame"
-        )
+        return self._table(self._of_results(0), "delivery_columns_frame")
 
     @cached_property
     def messages(self) -> Any:
         """Return the Dask DataFrame `schemas.MESSAGES`: one partition a part, and one of what is still open."""
-        return self._table(
-            [self._submit(operator.itemgetter(2), step) for step in self._chain[1]], "message_columns_frame"
-        )
+        return self._table(self._of_results(1), "message_columns_frame")
 
     @cached_property
     def events(self) -> Any:
-        """Return the Dask DataFrame `schemas.EVENTS`: one partition a part."""
-        futures = [
-            self._submit(events_of_part, state, blocks, compiled=self.compiled)
-            for state, blocks in zip(self._chain[0], self._reads, strict=False)
-        ] or [self._submit(provider("event_columns_frame"), ())]
-        return self._table(futures, "event_columns_frame")
+        """Return the Dask DataFrame `schemas.EVENTS`: one partition a part; every line, so a big one."""
+        futures = []
+        state = self._submit(first_state, utc_offset_s=self.utc_offset_s, is_joined=False)
+        for part in self.parts:
+            blocks = self._read(part)
+            futures.append(self._submit(events_of_part, state, blocks, compiled=self.compiled))
+            state = self._submit(number_part, state, blocks, compiled=self.compiled)
+        return self._table(futures or [self._submit(provider("event_columns_frame"), ())], "event_columns_frame")
 
     @cached_property
     def kinds(self) -> Counter[str]:
-        """Return how many lines of each kind there are, added up on the cluster."""
-        counts = self.client.gather([self._submit(count_kinds, blocks) for blocks in self._reads])
-        return sum(counts, Counter())
+        """Return how many lines of each kind there are, added up part by part."""
+        return sum(self.client.gather(self._of_results(2)), Counter())
 
     def __len__(self) -> int:
         """Return the number of lines."""
