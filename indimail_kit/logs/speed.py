@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import FunctionType, SimpleNamespace
@@ -63,10 +64,10 @@ def _version() -> str:
 def _compiled(numba: Any, function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called.
 
-    Kernels make no arrays, so that nobody has to count who holds one: the counting takes two thirds of the time.
+    Kernels make no arrays, so that nobody has to count who holds one: the counting takes two thirds of the time. A
+    numba that does not know the option any more counts; no directory that may be written to: each process compiles.
     """
-    options: dict[str, Any] = {"nogil": True, "_nrt": False}
-    try:
-        return numba.njit(function, cache=True, **options)
-    except RuntimeError:  # no directory may be written to: compile in each process
-        return numba.njit(function, **options)
+    for options in ({"_nrt": False, "cache": True}, {"_nrt": False}, {"cache": True}):
+        with suppress(RuntimeError, KeyError, TypeError):
+            return numba.njit(function, nogil=True, **options)
+    return numba.njit(function, nogil=True)

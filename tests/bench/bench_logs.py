@@ -4,7 +4,7 @@ The logs are made here from a seed, in the proportions of a real server: two lin
 line; one queue; five queues in IndiMail's form, with todo-proc's lines; and one queue with 20,000 messages open at
 once. Each way is a whole process (start, imports, compiled kernels loaded from numba's cache); the ways take turns, and
 medians and ratios to the C program of the same turn are printed: only what ran side by side counts.
-Run: python tests/bench/bench_logs.py [--lines 1000000] [--rounds 5] [--memory 30000000]
+Run: python tests/bench/bench_logs.py [--lines 1000000] [--rounds 3] [--growth 100000 300000 1000000]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,7 @@ class LogMaker:
         self.deliveries = [0] * max(queues, 1)
         self.waiting: list[Mail] = []
         self.under_way: list[tuple[Mail, int, str, str]] = []
+        self.used: Counter[tuple[int, str]] = Counter()
 
     def line(self, text: str) -> str:
         self.now_ns += self.random.randrange(1, 4_000_000)
@@ -66,8 +68,8 @@ class LogMaker:
         return f" queue{queue + 1}" if self.queues else ""
 
     def status(self, queue: int) -> str:
-        used = sum(mail.queue == queue for mail, *_ in self.under_way)
-        return self.line(f"status: local {used // 2}/10 remote {used - used // 2}/20{self.suffix(queue)}")
+        local, remote = self.used[queue, "local"], self.used[queue, "remote"]
+        return self.line(f"status: local {local}/10 remote {remote}/20{self.suffix(queue)}")
 
     def arrive(self) -> Iterator[str]:
         draw = self.random.random()
@@ -104,6 +106,7 @@ class LogMaker:
         self.deliveries[mail.queue] += 1
         number = self.deliveries[mail.queue]
         self.under_way.append((mail, number, channel, recipient))
+        self.used[mail.queue, channel] += 1
         dotted = f"{number}.{mail.queue + 1}" if self.queues else str(number)
         yield self.line(
             f"starting delivery {dotted}: msg {mail.number} to {channel} {recipient}{self.suffix(mail.queue)}"
@@ -113,6 +116,7 @@ class LogMaker:
     def end(self) -> Iterator[str]:
         mail, number, channel, recipient = self.under_way.pop(self.random.randrange(len(self.under_way)))
         mail.under_way -= 1
+        self.used[mail.queue, channel] -= 1
         draw = self.random.random()
         outcome = "deferral" if draw < 0.12 else "failure" if draw < 0.15 else "success"
         texts = {"deferral": DEFERRAL, "failure": FAILURE, "success": SUCCESS}[outcome]
@@ -130,7 +134,7 @@ class LogMaker:
             self.free.append(mail.number)
 
     def lines(self, count: int) -> Iterator[str]:
-        """Yield lines for ever, the count to tell when qmail-send starts anew."""
+        """Yield about so many lines."""
         made = 0
         while made < count:
             if len(self.waiting) < max(self.open_count, 1):
