@@ -50,11 +50,11 @@ def client() -> Iterator[Any]:
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """Return a multilog directory of three files, cut anywhere between lines, with a half line at the end."""
-    octets = gzip.decompress(THREE_QUEUES.read_bytes())
+    octets = gzip.decompress(THREE_QUEUES.read_bytes())[:400_000]
     first, second = (octets.index(b"\n", len(octets) * part // 3) + 1 for part in (1, 2))
     (tmp_path / "@400000006b02f70000000000.s").write_bytes(octets[:first])
     (tmp_path / "@400000006b02f80000000000.s").write_bytes(octets[first:second])
-    (tmp_path / "current").write_bytes(octets[second:-30])
+    (tmp_path / "current").write_bytes(octets[second:])
     return tmp_path
 
 
@@ -78,7 +78,7 @@ def assert_same(one: ClusterLog, *sources: Path | bytes) -> None:
 
 def test_many_parts_on_three_workers_give_the_rows_of_one_machine(client: Any, log: Path) -> None:
     """Open messages and deliveries, runs, lifetimes and positions go on from part to part and from file to file."""
-    one = read_on_cluster(log, scheduler=client, part_bytes=200_000)
+    one = read_on_cluster(log, scheduler=client, part_bytes=50_000)
     assert len(one.parts) > 8
     assert_same(one, log)
 
@@ -88,7 +88,7 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_number(
 ) -> None:
     """Whoever holds what goes on from part to part dies without a word; it is done again elsewhere."""
     monkeypatch.setattr(clusters, "KEPT_EVERY", 4)
-    one = read_on_cluster(log, scheduler=client, part_bytes=100_000)
+    one = read_on_cluster(log, scheduler=client, part_bytes=25_000)
     results, states = one._joined
     distributed.wait(states[1])
     (holder, *_) = client.who_has([states[1]])[states[1].key]
@@ -194,7 +194,7 @@ def test_what_grows_behind_the_planned_size_is_not_read(tmp_path: Path) -> None:
 def test_what_goes_on_is_small_and_never_changed(log: Path) -> None:
     """A step can be done again with the same arguments: the second time it gives the same."""
     state = clusters.first_state(utc_offset_s=0, is_joined=True)
-    for part in plan_parts(log, part_bytes=300_000):
+    for part in plan_parts(log, part_bytes=60_000):
         blocks = clusters.read_part(part, compiled=False, utc_offset_s=0)
         before = pickle.dumps(blocks)
         first, again = (clusters.join_part(state, blocks, compiled=False) for _ in range(2))
@@ -209,7 +209,7 @@ def test_a_joiner_goes_on_in_another_process(log: Path, compiled: bool) -> None:
     if compiled:
         pytest.importorskip("numba", reason="needs the extra logs")
     stayed, moved = Joiner(), Joiner()
-    for block in read_blocks(log, block_bytes=150_000, compiled=compiled):
+    for block in read_blocks(log, block_bytes=40_000, compiled=compiled):
         one, other = (clusters.finished_frames((b"", [joiner.feed(block)], Counter())) for joiner in (stayed, moved))
         assert one[0].equals(other[0])
         assert one[1].equals(other[1])
