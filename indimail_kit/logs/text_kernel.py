@@ -56,16 +56,16 @@ def put_word(out: Any, at: int, word: bytes) -> int:
 
 def put_number(out: Any, at: int, value: int, digits: int) -> int:
     """Write a number with at least so many digits."""
-    rest = value // 10
-    count = 1
-    while rest > 0:
-        rest //= 10
+    count, limit = 1, 10
+    while count < 18 and value >= limit:
+        limit *= 10
         count += 1
-    count = max(count, digits)
-    for index in range(count):
-        out[at + count - 1 - index] = 48 + value % 10
-        value //= 10
-    return at + count
+    behind = at + max(count, digits)
+    for index in range(behind - at):
+        rest = value // 10  # the only division for a digit: they are what takes time here
+        out[behind - 1 - index] = 48 + value - rest * 10
+        value = rest
+    return behind
 
 
 def put_time(out: Any, at: int, unix_ns: int) -> int:
@@ -88,8 +88,12 @@ def put_count(out: Any, at: int, value: int) -> int:
 def put_text(out: Any, at: int, carry: Any, octets: Any, row: Any, column: int) -> int:
     """Write a text as it is; its span is a position in the carry and the block behind it."""
     begin, end, size = row[column], row[column + 1], len(carry)
-    for index in range(begin, end):
-        out[at + index - begin] = octets[index - size] if begin >= size else carry[index]
+    if begin >= size:
+        for index in range(begin, end):
+            out[at + index - begin] = octets[index - size]
+    else:
+        for index in range(begin, end):
+            out[at + index - begin] = carry[index]
     return int(at + max(end - begin, 0))
 
 

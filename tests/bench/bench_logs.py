@@ -267,7 +267,7 @@ def main() -> None:
             for form in given.forms:
                 queues, open_count = forms[form]
                 make_log(path, lines, queues=queues, open_count=open_count)
-                print(f"{lines:,} lines, {form}: {path.stat().st_size / lines:.1f} octets a line")
+                print(f"{lines:,} lines, {form}: {path.stat().st_size / lines:.1f} octets a line", flush=True)
                 compare(path, program, given.rounds)
         if given.growth:
             print("growth")
