@@ -120,7 +120,7 @@ def _ask(
 ) -> Trace:  # fmt: skip
     """Ask by qp, number or address."""
     if qp is not None:
-        return tracer.qp(qp, at_ns=at_ns)
+        return tracer.qp(qp, at_ns=at_ns, within_s=within_s)
     if question is not None and _NUMBER.fullmatch(question):
         return tracer.message(int(question), queue=name, lifetime=lifetime, at_ns=at_ns, within_s=within_s)
     return tracer.address(question or "", at_ns=at_ns, within_s=within_s)

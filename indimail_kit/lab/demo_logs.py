@@ -20,7 +20,7 @@ from random import Random
 from typing import Final
 
 from indimail_kit.errors import LabError
-from indimail_kit.lab.demo_server import DemoServer
+from indimail_kit.lab.demo_server import FIRST_PID, DemoServer
 from indimail_kit.lab.demo_world import NS, Mail
 from indimail_kit.tai64 import to_tai64n
 
@@ -78,7 +78,9 @@ class DemoLogs:
         return places
 
 
-def make_logs(messages: int = 400, *, seed: int = 1, queues: int = 3, start_s: int = DAY_START_S) -> DemoLogs:
+def make_logs(
+    messages: int = 400, *, seed: int = 1, queues: int = 3, start_s: int = DAY_START_S, max_pid: int | None = None
+) -> DemoLogs:
     """Make the logs of a day.
 
     Args:
@@ -86,14 +88,17 @@ def make_logs(messages: int = 400, *, seed: int = 1, queues: int = 3, start_s: i
         seed: Decides everything.
         queues: Number of queues.
         start_s: Midnight at which it begins (unit: s since 1970).
+        max_pid: Largest process id, behind which they begin again, as a real system's do; None if they never do.
 
     Raises:
-        LabError: No message, too many, or no queue.
+        LabError: No message, too many, no queue, or too few process ids.
     """
     if not 1 <= messages <= MAX_MESSAGES or not 1 <= queues <= 99:
         raise LabError(f"between 1 and {MAX_MESSAGES} messages and between 1 and 99 queues")
+    if max_pid is not None and max_pid < FIRST_PID + 200:
+        raise LabError(f"a largest process id of {FIRST_PID + 200} or more")
     random = Random(seed)  # noqa: S311 - a picture, no secret
-    server = DemoServer(random, queues=queues, start_ns=start_s * NS)
+    server = DemoServer(random, queues=queues, start_ns=start_s * NS, max_pid=max_pid)
     for after_s, client in sorted(_arrivals(random, messages)):
         server.expect_mail((start_s * NS) + int(after_s * NS), client)
     for after_s in sorted(_guesses(random, messages)):

@@ -40,6 +40,9 @@ _LIMITS: Final[dict[Channel, int]] = {"local": 10, "remote": 20}
 _RESTART_S: Final = 15 * 3_600
 _VIRUS_CHANCE: Final = 0.02
 _UID: Final = 555
+FIRST_PID: Final = 2_000
+"""The first process of the day."""
+
 _NAMELESS: Final = ("send_start", "todo_start")
 """Forms that have the queue's directory in place of its name."""
 
@@ -83,7 +86,7 @@ class DemoServer:
         mails: Every mail, bounces included.
     """
 
-    def __init__(self, random: Random, *, queues: int, start_ns: int) -> None:
+    def __init__(self, random: Random, *, queues: int, start_ns: int, max_pid: int | None = None) -> None:
         self.send_lines: list[tuple[int, bytes]] = []
         self.smtpd_lines: list[tuple[int, bytes]] = []
         self.clamd_lines: list[tuple[int, bytes]] = []
@@ -93,11 +96,12 @@ class DemoServer:
         self._now_ns = start_ns
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._pids = itertools.count(2_000)
+        self._pids = itertools.count(FIRST_PID)
+        self._max_pid = max_pid
+        self._sessions: set[int] = set()
         self._connections = 0
         self._queues = [
-            _Queue(f"queue{number}", number, next(self._pids), [660_188 + 2_000 * number])
-            for number in range(1, queues + 1)
+            _Queue(f"queue{number}", number, self._pid(), [660_188 + 2_000 * number]) for number in range(1, queues + 1)
         ]
         for queue in self._queues:
             self._at(start_ns, partial(self._start, queue))
@@ -125,7 +129,7 @@ class DemoServer:
         sender, recipients = draw_sender(random, client), draw_recipients(random, client)
         pid = self._connect(client)
         queue = random.choice(self._queues)
-        mail = Mail(sender, recipients, client, pid, next(self._pids), queue.name, self._number(queue), self._size())
+        mail = Mail(sender, recipients, client, pid, self._pid(), queue.name, self._number(queue), self._size())
         mail.is_infected = not is_office(client) and random.random() < _VIRUS_CHANCE
         self.mails.append(mail)
         self._at(self._now_ns + random.randrange(30, 400) * _MS, lambda: self._scan(queue, mail))
@@ -176,7 +180,8 @@ class DemoServer:
         self._disconnect(pid)
 
     def _connect(self, client: str) -> int:
-        pid = next(self._pids)
+        pid = self._pid()
+        self._sessions.add(pid)
         port = 20_000 + self._random.randrange(40_000)
         self._connections += 1
         self._say(self.smtpd_lines, "tcpserver_pid", pid=pid, remote_ip=client)
@@ -193,7 +198,17 @@ class DemoServer:
     def _disconnect(self, pid: int) -> None:
         self._pass(1, 30)
         self._connections -= 1
+        self._sessions.discard(pid)
         self._say(self.smtpd_lines, "tcpserver_sigchild", connections=self._connections, connection_limit=200, pid=pid)
+
+    def _pid(self) -> int:
+        """Return the next process id; behind the largest one it begins again, and a running session keeps its own."""
+        while True:
+            pid = next(self._pids)
+            if self._max_pid is not None:
+                pid = FIRST_PID + (pid - FIRST_PID) % (self._max_pid - FIRST_PID + 1)
+            if pid not in self._sessions:
+                return pid
 
     def _size(self) -> int:
         return int(self._random.lognormvariate(8.5, 1.2)) + 300
@@ -267,7 +282,7 @@ class DemoServer:
 
     def _end_message(self, queue: _Queue, mail: Mail) -> None:
         if "failure" in mail.outcomes.values() and mail.sender:
-            mail.bounce_qp = next(self._pids)
+            mail.bounce_qp = self._pid()
             self._pass(1, 20)
             self._send("bounce_msg", queue, message_number=mail.message_number, qp=mail.bounce_qp)
             bounce = Mail(
@@ -291,7 +306,7 @@ class DemoServer:
             self._try(queue, mail, recipient)
 
     def _start(self, queue: _Queue) -> None:
-        queue.pid, queue.delivery_number, queue.is_stopping = next(self._pids), 0, False
+        queue.pid, queue.delivery_number, queue.is_stopping = self._pid(), 0, False
         directory = f"/var/indimail/queue/{queue.name}"
         about: dict[str, GivenValue] = {"severity": "info", "queue_directory": directory, "split": SPLIT}
         self._send(
@@ -299,7 +314,7 @@ class DemoServer:
             loglock="disabled",
         )  # fmt: skip
         self._say_status(queue)
-        self._send("todo_start", queue, **about, todo_program="todo-proc", pid=next(self._pids), chunk=1, bigtodo="yes")
+        self._send("todo_start", queue, **about, todo_program="todo-proc", pid=self._pid(), chunk=1, bigtodo="yes")
         self._go_on(queue)
 
     def _stop(self, queue: _Queue) -> None:

@@ -64,6 +64,7 @@ def message(
     queue: str = "",
     lifetime: int | None = None,
     at_ns: int | None = None,
+    within_s: float = 300,
 ) -> Trace:
     r"""Trace a message by its number; for the arguments see `Tracer` and `Tracer.message`.
 
@@ -77,7 +78,7 @@ def message(
         7
     """
     tracer = Tracer(logs=logs, queues=queues, mails=mails, recordings=recordings, ahead_s=ahead_s)
-    return tracer.message(message_number, queue=queue, lifetime=lifetime, at_ns=at_ns)
+    return tracer.message(message_number, queue=queue, lifetime=lifetime, at_ns=at_ns, within_s=within_s)
 
 
 def qp(
@@ -89,6 +90,7 @@ def qp(
     recordings: Iterable[Recording] = (),
     ahead_s: Mapping[ClockName, float] | None = None,
     at_ns: int | None = None,
+    within_s: float = 300,
 ) -> Trace:
     """Trace a message by its qp; for the arguments see `Tracer` and `Tracer.qp`.
 
@@ -96,7 +98,7 @@ def qp(
         TraceError: Nothing tells of such a message.
     """
     tracer = Tracer(logs=logs, queues=queues, mails=mails, recordings=recordings, ahead_s=ahead_s)
-    return tracer.qp(number, at_ns=at_ns)
+    return tracer.qp(number, at_ns=at_ns, within_s=within_s)
 
 
 def address(

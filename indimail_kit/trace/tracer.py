@@ -123,21 +123,27 @@ class Tracer:
         what = f"message {message_number}{f' in {queue}' if queue else ''}{f', life {lifetime}' if lifetime else ''}"
         return self._answer(what, traces, at_ns)
 
-    def qp(self, qp: int, *, at_ns: int | None = None) -> Trace:
+    def qp(self, qp: int, *, at_ns: int | None = None, within_s: float = WITHIN_S) -> Trace:
         """Trace a message by its long-term queue identifier: the process of qmail-queue, which is used again, too.
 
         Args:
             qp: As in ``250 ok … qp N``, in "info msg", and in the Received line.
-            at_ns: A time at which it was there (unit: ns since 1970).
+            at_ns: When it was queued or refused, as ``250 ok SECOND qp N`` says it (unit: ns since 1970).
+            within_s: How far from that it may have been (unit: s).
 
         Raises:
             TraceError: Nothing tells of such a message.
         """
         lives = [one for index in self._indexes for one in index.by_qp.get(qp, ())]
-        traces = [*self._told(lives, at_ns)]
+        traces = [*self._told([one for one in lives if _is_at(at_ns, one.born_ns, one.born_ns, within_s)], None)]
         refused = (one for one in self._material.mails.refused if one.qp == qp)
-        traces += [tell_refused(self._material, one) for one in refused if _is_at(at_ns, one.unix_ns, one.unix_ns)]
-        traces = traces or [*self._filed(lambda one: one.qp == qp), *self._heard(lambda one: one.qp == qp, at_ns)]
+        traces += [
+            tell_refused(self._material, one) for one in refused if _is_at(at_ns, one.unix_ns, one.unix_ns, within_s)
+        ]
+        traces = traces or [
+            *self._filed(lambda one: one.qp == qp),
+            *self._heard(lambda one: one.qp == qp, at_ns, within_s),
+        ]
         return self._answer(f"qp {qp}", traces, at_ns)
 
     def address(self, address: str, *, at_ns: int | None = None, within_s: float = WITHIN_S) -> Trace:
@@ -164,7 +170,7 @@ class Tracer:
         if not traces:
             traces = [
                 *self._filed(lambda one: _names(wanted, one.sender, one.recipients)),
-                *self._heard(lambda one: _names(wanted, one.sender, one.recipients), at_ns),
+                *self._heard(lambda one: _names(wanted, one.sender, one.recipients), at_ns, within_s),
             ]
         when = "" if at_ns is None else f", {iso(at_ns)} ± {within_s:g} s"
         return self._answer(f"{address}{when}", traces, at_ns)
@@ -193,10 +199,10 @@ class Tracer:
                 if fits(one):
                     yield tell_files(self._material, one)
 
-    def _heard(self, fits: Callable[[RecordedMail], bool], at_ns: int | None) -> Iterator[Trace]:
+    def _heard(self, fits: Callable[[RecordedMail], bool], at_ns: int | None, within_s: float) -> Iterator[Trace]:
         """Yield the stories of mails of which only a recorded session tells."""
         for heard in (one for found in self._material.recorded.values() for one in found if fits(one)):
-            if _is_at(at_ns, heard.unix_ns, heard.unix_ns):
+            if _is_at(at_ns, heard.unix_ns, heard.unix_ns, within_s):
                 yield tell_recorded(heard)
 
     def _answer(self, question: str, traces: Sequence[Trace], at_ns: int | None) -> Trace:

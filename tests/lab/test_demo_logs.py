@@ -170,3 +170,25 @@ def test_the_office_writes_from_here(client, domain):
     sender, recipients = draw_sender(random, client), draw_recipients(random, client)
 
     assert (domain in sender, len(set(recipients)) == len(recipients)) == (True, True)
+
+
+def test_process_ids_begin_again_and_no_running_session_loses_its_own():
+    """As on a real system: a pid, and so a qp, is used again."""
+    day = make_logs(900, seed=1, max_pid=2_400)
+    pids = Counter(one.qp for one in day.mails)
+    open_sessions: set[int] = set()
+    twice: list[int] = []
+    for event in read_events(day.smtpd):
+        if event.kind == "tcpserver_pid":
+            twice += [event.pid] if event.pid in open_sessions else []
+            open_sessions.add(event.pid)
+        elif event.kind == "tcpserver_sigchild":
+            open_sessions.remove(event.pid)
+
+    assert (max(pids.values()) > 1, max(pids) <= 2_400, twice) == (True, True, [])
+
+
+def test_too_few_process_ids_are_refused():
+    """A day needs some for its open sessions."""
+    with pytest.raises(LabError, match="largest process id of 2200 or more"):
+        make_logs(5, max_pid=2_199)

@@ -1,7 +1,8 @@
 """A day with its truth, damaged as real logs are, and how right a tracer is about it; and the seed's lines.
 
 The truth does not come from the kit's own pairing: who owns a line of qmail-send is told by a walk over the whole log
-with one expression, who owns a line of qmail-smtpd by its pid, who owns a scan by the moment that the day notes.
+with one expression, who owns a line of qmail-smtpd by the order in which its pid's sessions begin, who owns a scan by
+the moment that the day notes.
 """
 
 from __future__ import annotations
@@ -108,11 +109,10 @@ class Figures:
 def owned_lines(day: DemoLogs) -> dict[str, list[Told]]:
     """Return the lines of the three logs, each with the mail that it tells of."""
     births = {(one.queue, one.message_number, one.queued_ns): at for at, one in enumerate(day.mails) if one.queued_ns}
-    pids = {one.session_pid: at for at, one in enumerate(day.mails) if one.session_pid}
     scans = {(one.scanned_ns, one.message_number): at for at, one in enumerate(day.mails) if one.scanned_ns}
     return {
         "send": [*_owned_sends(_stamped(day.send), births)],
-        "smtpd": [Told(at, text, _owner_of_pid(text, pids)) for at, text in _stamped(day.smtpd)],
+        "smtpd": [*_owned_sessions(day)],
         "clamd": [
             Told(at, text, scans.get((at, int(text.partition(b": ")[0].rpartition(b"/")[2]))))
             for at, text in _stamped(day.clamd)
@@ -126,9 +126,18 @@ def _stamped(octets: bytes):
         yield from_tai64n(label), text
 
 
-def _owner_of_pid(text: bytes, pids: dict[int, int]) -> int | None:
-    found = re.search(rb"(?:pid[ =]|ok )(\d+)", text)
-    return None if found is None else pids.get(int(found[1]))
+def _owned_sessions(day: DemoLogs):
+    """Walk over the whole log: the mails of a pid come in the order in which its sessions begin."""
+    waiting: dict[int, list[int]] = defaultdict(list)
+    for at, one in enumerate(day.mails):
+        if one.session_pid:
+            waiting[one.session_pid].append(at)
+    current: dict[int, int | None] = {}
+    for at, text in _stamped(day.smtpd):
+        pid = int(re.search(rb"(?:pid[ =]|ok )(\d+)", text)[1])
+        if text.startswith(b"tcpserver: pid "):
+            current[pid] = None if text.endswith(b" " + day.guesser.encode()) else waiting[pid].pop(0)
+        yield Told(at, text, current[pid])
 
 
 def _owned_sends(lines, births):
@@ -192,7 +201,7 @@ def measure_day(day: DemoLogs, damage: Damage, *, seed: int = 1) -> Figures:
 def _ask(tracer: Tracer, mail: Mail) -> Trace | None:
     """Ask for a mail by its qp, else by its number and time."""
     try:
-        return tracer.qp(mail.qp)
+        return tracer.qp(mail.qp, at_ns=mail.queued_ns or mail.scanned_ns, within_s=1)
     except TraceError:
         if mail.is_infected:
             return None  # the line that names its qp is lost: nothing else does
@@ -202,14 +211,27 @@ def _ask(tracer: Tracer, mail: Mail) -> Trace | None:
         return None
 
 
+def _told_about(story: Trace, asked: int, mails) -> int:
+    """Return which mail a story is about: the one whose qp it names, at the time that it names."""
+    if story.message.qp in (None, mails[asked].qp):
+        return asked
+    began_ns = story.message.began_ns or 0
+    named = [at for at, one in enumerate(mails) if one.qp == story.message.qp]
+    return min(named, key=lambda at: abs(mails[at].queued_ns - began_ns))
+
+
 def _compare(trace, asked, mails, expected, owners, figures) -> None:
     """Count what a trace has right and wrong; a story is about the mail whose qp it names."""
     found: dict[str, set[tuple[str, int]]] = {"certain": set(), "likely": set(), "possible": set()}
     told = [] if trace is None or trace.others else [trace]
     for story in told:
-        about = next((at for at, one in enumerate(mails) if one.qp == story.message.qp), asked)
+        about = _told_about(story, asked, mails)
+        ours = mails[about]
         kin = {
-            at for at, one in enumerate(mails) if one.qp == mails[about].bounce_qp or one.bounce_qp == mails[about].qp
+            at
+            for at, one in enumerate(mails)
+            if (one.qp == ours.bounce_qp and abs(one.queued_ns - ours.ended_ns) < 60 * NS)
+            or (one.bounce_qp == ours.qp and abs(ours.queued_ns - one.ended_ns) < 60 * NS)
         }
         if about != asked and story.confidence == "certain":
             figures.wrong += 1

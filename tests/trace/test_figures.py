@@ -12,7 +12,7 @@ import pytest
 from indimail_kit.lab.demo_logs import make_logs
 
 IS_FULL = os.environ.get("INDIMAIL_KIT_CRASH") == "full"
-MESSAGES, SEEDS = (4_000, (1, 2, 3, 4, 5)) if IS_FULL else (400, (1, 2))
+MESSAGES, SEEDS, MAX_PID = (4_000, (1, 2, 3, 4, 5), 3_500) if IS_FULL else (400, (1, 2), 2_250)
 
 DAMAGES = {
     "whole logs": ({}, 0.99),
@@ -30,7 +30,7 @@ DAMAGES = {
 @pytest.fixture(scope="module")
 def days():
     """The days of all seeds."""
-    return {seed: make_logs(MESSAGES, seed=seed, queues=2) for seed in SEEDS}
+    return {seed: make_logs(MESSAGES, seed=seed, queues=2, max_pid=MAX_PID) for seed in SEEDS}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -46,9 +46,12 @@ def test_what_is_certain_is_right_and_nearly_everything_is_found(measure, days, 
     assert (figures.mistakes, figures.recall >= least) == ([], True)
 
 
-def test_numbers_are_used_again_many_times(days):
-    """The days are hard ones: the figures would say nothing if a number were used once."""
-    assert max(one.lifetime for day in days.values() for one in day.mails) >= 30
+def test_numbers_and_pids_are_used_again_many_times(days):
+    """The days are hard ones: the figures would say nothing if a number or a pid were used once."""
+    lives = max(one.lifetime for day in days.values() for one in day.mails)
+    shares = [len({one.qp for one in day.mails}) / len(day.mails) for day in days.values()]
+
+    assert (lives >= 30, max(shares) < 0.6) == (True, True)
 
 
 def test_a_wrong_story_would_be_noticed(measure, days, monkeypatch):

@@ -276,6 +276,16 @@ def test_a_life_or_a_time_chooses(write_log):
     ] == [(2, ()), (2, ())]
 
 
+def test_a_qp_that_is_used_again_is_told_apart_by_time(write_log):
+    """A qp is a pid; the time is that of the reply which names it, however long the older message waits."""
+    waiting = [(at, text.replace("660188", "660190")) for at, text in life(10, 7, ends=9000)]
+    tracer = tracer_of(write_log, waiting, life(3000, 7))
+    at_ns = tracer.message(660188).message.began_ns
+
+    assert (len(tracer.qp(7).candidates), tracer.qp(7, at_ns=at_ns).message.message_number) == (2, 660188)
+    assert tracer.qp(7, at_ns=at_ns).others == ()
+
+
 def test_nothing_known_is_an_error_that_says_where_was_looked(write_log):
     """No guess, and no empty story."""
     with pytest.raises(TraceError, match="no evidence of message 7 in octets"):
