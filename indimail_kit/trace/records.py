@@ -105,8 +105,9 @@ class Life:
 
     @property
     def recipients(self) -> set[str]:
-        """Return every recipient that the log names."""
-        return self.listed | {one.recipient for one in self.deliveries if one.recipient}
+        """Return every recipient that the log names, once, as todo-proc wrote it if it did."""
+        listed = {cleaned(one) for one in self.listed}
+        return self.listed | {one.recipient for one in self.deliveries if cleaned(one.recipient or "") not in listed}
 
     @property
     def window_start_ns(self) -> int | None:

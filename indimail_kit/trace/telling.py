@@ -214,7 +214,8 @@ def _doubt(life: Life, unix_ns: int | None, position: int, merged: int | None) -
 def _tell_deliveries(life: Life, story: Draft) -> None:
     """Tell the deliveries, and who was not tried."""
     merged = life.log.merged_at(life)
-    is_listed = life.recipient_count is not None
+    # todo-proc logs an address as it is, qmail-send cleans it.
+    listed = {cleaned(one): one for one in sorted(life.listed)}
     for row in life.deliveries:
         for position, unix_ns in ((row.start_event, row.started_at), (row.end_event, row.ended_at)):
             if position is None:
@@ -222,16 +223,17 @@ def _tell_deliveries(life: Life, story: Draft) -> None:
             confidence, reason = _doubt(life, unix_ns, position, merged)
             if reason == _OWN:
                 reason = f"delivery {row.delivery_number} of this qmail-send, begun within the lifetime"
-            if is_listed and row.recipient not in life.listed:
+            if life.recipient_count is not None and cleaned(row.recipient or "") not in listed:
                 confidence, reason = weakest((confidence, "likely")), "todo-proc's lines do not list this recipient"
             story.line("delivery", life.log, position, confidence, reason)
         if row.outcome is None:
             ended = "is under way at the end of the log" if row.is_open else "has no end in the log"
             story.gaps.append(f"delivery: the one to {row.recipient} {ended}")
-    tried = {one.recipient for one in life.deliveries}
-    for recipient in sorted(life.listed - tried):
-        story.gaps.append(f"delivery: no evidence of one to {recipient}")
-    if not life.listed and not tried:
+    tried = {cleaned(one.recipient or "") for one in life.deliveries}
+    for address, recipient in listed.items():
+        if address not in tried:
+            story.gaps.append(f"delivery: no evidence of one to {recipient}")
+    if not listed and not tried:
         story.gaps.append("delivery: no evidence of any")
 
 
