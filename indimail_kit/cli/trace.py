@@ -106,6 +106,8 @@ def trace(
     )  # fmt: skip
     for unknown in (one for one in log if one.unknown):
         note(f"{len(unknown.unknown)} line(s) of the logs fit no form and are not looked at")
+    for path, reason in tracer.unread:
+        note(f"{path} is left out: {reason}")
     found = _ask(tracer, question, qp, at_ns, within_s, name, lifetime)
     if as_json:
         print_json(found.document())

@@ -8,6 +8,7 @@ Rule 2: only the topmost Received line is our own host's; what is below it, the 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -89,8 +90,15 @@ class DeliveredMail:
     size_bytes: int
 
 
-def read_mails(places: Iterable[str | os.PathLike[str]], clocks: Clocks) -> Iterator[DeliveredMail]:
+def read_mails(
+    places: Iterable[str | os.PathLike[str]], clocks: Clocks, unread: list[tuple[Path, str]]
+) -> Iterator[DeliveredMail]:
     """Read the mails of Maildirs, their folders included, and mails that are named themselves.
+
+    Args:
+        places: Maildirs and mails.
+        clocks: How the clocks stand.
+        unread: Gets path and reason of what is there and cannot be read.
 
     Raises:
         TraceError: A place is neither a file nor a Maildir.
@@ -99,7 +107,7 @@ def read_mails(places: Iterable[str | os.PathLike[str]], clocks: Clocks) -> Iter
     for place in map(Path, places):
         paths = [place] if place.is_file() else [*_maildir(place)]
         for path in paths:
-            mail = _read_mail(path, clocks)
+            mail = _read_mail(path, clocks, unread)
             if mail is not None:
                 yield mail
 
@@ -120,17 +128,20 @@ def _maildir(place: Path) -> Iterator[Path]:
             yield from (folder / name / one for one in names)
 
 
-def _read_mail(path: Path, clocks: Clocks) -> DeliveredMail | None:
-    """Read the top of a mail; None when it has gone meanwhile, or is no regular file."""
+def _read_mail(path: Path, clocks: Clocks, unread: list[tuple[Path, str]]) -> DeliveredMail | None:
+    """Read the top of a mail; None when it has gone meanwhile or cannot be read."""
     try:
         fd = open_quietly(path, _OPEN_FLAGS)
-    except (FileNotFoundError, PermissionError):
-        return None
-    except OSError:  # a link: O_NOFOLLOW
+    except FileNotFoundError:
+        return None  # read, moved or removed by its owner meanwhile
+    except OSError as error:
+        is_link = error.errno == errno.ELOOP
+        unread.append((path, "a link, which is not followed" if is_link else error.strerror or "no reason given"))
         return None
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
+            unread.append((path, "no regular file"))
             return None
         octets = os.read(fd, MAX_HEAD_BYTES)
     finally:

@@ -9,6 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indimail_kit.errors import TraceError
@@ -39,10 +40,13 @@ class Tracer:
     Args:
         logs: Logs of qmail-send, qmail-smtpd and clamd, each one or all in one; files of one program that follow each
             other belong into one `logs.read`.
-        queues: Queues to look at, read-only.
+        queues: Queues to look at, read-only; of the same host as the logs, for a queue's name means no other host.
         mails: Maildirs, or files with a delivered mail.
         recordings: Recorded SMTP sessions, for example the lab's.
         ahead_s: Clock ("session", "scan", "mail") -> seconds that its host is ahead of qmail-send's (unit: s).
+
+    Attributes:
+        unread: Path and reason of each mail that is there and could not be read.
 
     Raises:
         TraceError: A clock that nobody has; a place that is neither a mail nor a Maildir.
@@ -63,9 +67,11 @@ class Tracer:
         self._indexes = [LogIndex(log, clocks) for log in logs]
         by_qp: dict[int, list[DeliveredMail]] = defaultdict(list)
         is_asked = False
-        for mail in read_mails(self._noted(mails), clocks):
+        unread: list[tuple[Path, str]] = []
+        for mail in read_mails(self._noted(mails), clocks, unread):
             if mail.head.qp is not None:
                 by_qp[mail.head.qp].append(mail)
+        self.unread = tuple(unread)
         recorded: dict[int, list[RecordedMail]] = defaultdict(list)
         for one in read_recordings(recordings, clocks):
             recorded[one.qp].append(one)

@@ -105,11 +105,24 @@ def test_a_maildir_is_read_with_its_folders_and_stays_as_it_was(log, tmp_path):
     paths = [*tmp_path.rglob("*")]
     before = {path: (os.lstat(path).st_atime_ns, os.lstat(path).st_mtime_ns) for path in paths}
 
-    told = trace.qp(5726, logs=[log], mails=[tmp_path / "Maildir"])
+    tracer = trace.Tracer(logs=[log], mails=[tmp_path / "Maildir"])
+    told = tracer.qp(5726)
 
     after = {path: (os.lstat(path).st_atime_ns, os.lstat(path).st_mtime_ns) for path in before}
     assert sorted(Path(one.file).name for one in told.of("mail")) == ["a", "b:2,S", "c"]
     assert after == before
+    assert tracer.unread == ((tmp_path / "Maildir" / "new" / "link", "a link, which is not followed"),)
+
+
+def test_what_is_no_mail_is_left_out_and_said(tmp_path):
+    """A directory and a FIFO where mails should be: neither hangs the tracer, and neither disappears."""
+    (tmp_path / "new" / "directory").mkdir(parents=True)
+    os.mkfifo(tmp_path / "new" / "fifo")
+
+    assert [(path.name, reason) for path, reason in trace.Tracer(mails=[tmp_path]).unread] == [
+        ("directory", "no regular file"),
+        ("fifo", "no regular file"),
+    ]
 
 
 def test_no_mail_in_the_mailbox_is_a_gap(log, tmp_path):

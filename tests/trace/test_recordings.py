@@ -10,6 +10,7 @@ import pytest
 from indimail_kit import logs, trace
 from indimail_kit.auth.transcript import WireChunk
 from indimail_kit.errors import TraceError
+from indimail_kit.lab.session import SessionRecord
 from indimail_kit.tai64 import to_tai64n
 from indimail_kit.trace.recordings import SessionFile
 
@@ -88,3 +89,22 @@ def test_a_file_without_a_dialogue_is_refused(tmp_path):
 
     with pytest.raises(TraceError, match=r"no SMTP dialogue in .*notes\.txt"):
         trace.read_sessions(tmp_path / "notes.txt")
+
+
+def test_a_session_of_the_lab_is_a_recording(log):
+    """Its record has the shape that is asked for: pid and chunks with times."""
+    record = SessionRecord(pid=5217, peer=("127.0.0.1", 40000), started_ns=0)
+    at_ns = 1795357221 * NS
+    record.record(at_ns, "client", b"MAIL FROM:<test@local.test>\r\nRCPT TO:<alice@local.test>\r\nDATA\r\n")
+    record.record(at_ns, "server", b"354 go ahead\r\n")
+    record.record(at_ns, "client", b"Subject: secret\r\n\r\n.\r\n")
+    record.record(at_ns + NS // 2, "server", b"250 ok 1795357221 qp 5219\r\n")
+
+    assert [one.text for one in trace.qp(5219, logs=[log], recordings=[record]).of("session")] == [
+        "C: MAIL FROM:<test@local.test>",
+        "C: RCPT TO:<alice@local.test>",
+        "C: DATA",
+        "S: 354 go ahead",
+        "C: .",
+        "S: 250 ok 1795357221 qp 5219",
+    ]
