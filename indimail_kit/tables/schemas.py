@@ -273,7 +273,7 @@ DELIVERIES: Final = Table(
     key=("queue", "run", "delivery_number"),
 )
 """The rows are in the order in which the attempts began. Waiting time = ended_at - queued_at; time of the attempt =
-ended_at - started_at."""
+ended_at - started_at. What a row tells of its message is what the log had told when the attempt ended."""
 
 MESSAGES: Final = Table(
     "MESSAGES",
