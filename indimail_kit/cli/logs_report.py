@@ -70,12 +70,11 @@ def _questions() -> Any:
     return questions
 
 
-def _deliveries(log: LogReading) -> Any:
-    return log.tables()[0]
+def _mail() -> Any:
+    """Return the questions whose answers add up; pandas is imported with the first of them."""
+    from indimail_kit.tables import questions_logs_mail
 
-
-def _messages(log: LogReading) -> Any:
-    return log.tables()[1]
+    return questions_logs_mail
 
 
 def _sessions(log: LogReading) -> Any:
@@ -86,6 +85,11 @@ def _scans(log: LogReading) -> Any:
     return log.events("clamd_scan").qmail.scans().qmail
 
 
+_DELAY_COLUMNS: Final = ("outcome", "queued_at", "ended_at")
+_RATE_COLUMNS: Final = ("queued_at", "ended_at", "message_bytes", "is_open")
+_REASON_COLUMNS: Final = (
+    "outcome", "report", "queue", "message_number", "lifetime", "recipient", "started_at", "ended_at",
+)  # fmt: skip
 _REASONS: Final = {
     "deliveries": "deliveries",
     "xdelay_s": "time",
@@ -122,7 +126,9 @@ def _queue_at(log: LogReading, wish: Wish) -> Any:
 def _reasons_view(outcome: str, title: str) -> View:
     return View(
         title,
-        lambda log, wish: _questions().reasons(_deliveries(log), outcome, as_written=wish.is_as_written),
+        lambda log, wish: _questions().reasons(
+            log.ended(outcome, *_REASON_COLUMNS), outcome, as_written=wish.is_as_written
+        ),
         _REASONS,
         f"no {outcome} in this log",
     )
@@ -132,7 +138,7 @@ VIEWS: Final[dict[str, View]] = {
     "overall": View("", lambda log, _wish: log.totals().frame(), {}),
     "delays": View(
         "How long successful deliveries took, from the message's birth; the fastest first",
-        lambda log, wish: _questions().delay_percentiles(_deliveries(log), percents=wish.percents),
+        lambda log, wish: _questions().delay_percentiles(log.ended("success", *_DELAY_COLUMNS), percents=wish.percents),
         {"percent": "%", "done_by_s": "done by", "mean_s": "mean", "deliveries": "deliveries"},
     ),
     "deferrals": _reasons_view("deferral", "Why deliveries were deferred"),
@@ -140,22 +146,22 @@ VIEWS: Final[dict[str, View]] = {
     "successes": _reasons_view("success", "How deliveries succeeded"),
     "senders": View(
         "Who sent",
-        lambda log, _wish: _questions().by_sender(*log.tables()),
+        lambda log, _wish: _mail().senders_of(log.sent()),
         {**_SENT, "uid": "uid", "sender": "sender"},
     ),
     "uids": View(
         "Which users of this host queued",
-        lambda log, _wish: _questions().by_uid(*log.tables()),
+        lambda log, _wish: _mail().uids_of(log.sent()),
         {**_SENT, "uid": "uid"},
     ),
     "recipients": View(
         "Who received",
-        lambda log, _wish: _questions().by_recipient(_deliveries(log)),
+        lambda log, _wish: _mail().recipients_of(log.received()),
         {**_RECEIVED, "channel": "channel", "recipient": "recipient"},
     ),
     "hosts": View(
         "Where to",
-        lambda log, _wish: _questions().by_host(_deliveries(log)),
+        lambda log, _wish: _mail().hosts_of(log.received()),
         {**_RECEIVED, "recipients": "recipients", "host": "host"},
     ),
     "concurrency": View(
@@ -175,12 +181,12 @@ VIEWS: Final[dict[str, View]] = {
     ),
     "rate": View(
         "Messages that came and ended",
-        lambda log, wish: _questions().message_rate(_messages(log), every=wish.every),
+        lambda log, wish: _questions().message_rate(log.lives(*_RATE_COLUMNS), every=wish.every),
         {"time": "from", "queued": "came", "queued_bytes": "size", "ended": "ended", "waiting": "waiting"},
     ),
     "gaps": View(
         "When no message came for long",
-        lambda log, wish: _questions().gaps(_messages(log), longer_than=wish.every),
+        lambda log, wish: _questions().gaps(log.lives("queued_at"), longer_than=wish.every),
         {"from_at": "from", "to_at": "to", "gap_s": "length"},
         "no such gap",
     ),

@@ -6,7 +6,7 @@ Rule 2: the tables are the same as those of `logs.read`; a test compares them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.logs.blocks import Source
@@ -19,12 +19,14 @@ from indimail_kit.tables.frames import events_frame, shape_frame
 from indimail_kit.tables.log_frames import delivery_columns_frame, message_columns_frame
 from indimail_kit.tables.log_schemas import STATUS
 from indimail_kit.tables.log_totals import Totals, totals_of_joined
+from indimail_kit.tables.questions_logs_mail import RECEIVED_KEYS, SENT_KEYS, add_up, received_sums, sent_sums
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _STATUS: Final = KIND_NAMES.index("status")
 _UNKNOWN: Final = KIND_NAMES.index(UNKNOWN)
+_MANY_ROWS: Final = 20_000
 
 
 class LogReading:
@@ -67,6 +69,37 @@ class LogReading:
         joined = list(join_blocks(self._blocks()))
         return delivery_columns_frame(joined), message_columns_frame(joined)
 
+    def pieces(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        """Yield DELIVERIES and MESSAGES piece by piece, in the order in which they ended, the open ones last."""
+        for joined in join_blocks(self._blocks()):
+            yield delivery_columns_frame([joined]), message_columns_frame([joined])
+
+    def sent(self) -> pd.DataFrame:
+        """Return the sums of `questions_logs_mail.sent_sums`; memory grows with users and senders only."""
+        return _added_up((sent_sums(*piece) for piece in self.pieces()), SENT_KEYS)
+
+    def received(self) -> pd.DataFrame:
+        """Return the sums of `questions_logs_mail.received_sums`; memory grows with recipients only."""
+        return _added_up((received_sums(deliveries) for deliveries, _ in self.pieces()), RECEIVED_KEYS)
+
+    def ended(self, outcome: str, *columns: str) -> pd.DataFrame:
+        """Return these columns of the DELIVERIES with this outcome, in the order in which they began."""
+        import pandas as pd
+
+        wanted = list(dict.fromkeys((*columns, "start_event", "end_event")))
+        parts = [one.loc[one["outcome"] == outcome, wanted] for one, _ in self.pieces()]
+        whole = pd.concat(parts, ignore_index=True)
+        began = whole["start_event"].fillna(whole["end_event"])
+        return whole.iloc[began.argsort(kind="stable")].reset_index(drop=True)
+
+    def lives(self, *columns: str) -> pd.DataFrame:
+        """Return these columns of MESSAGES, in the order of their first lines."""
+        import pandas as pd
+
+        wanted = list(dict.fromkeys((*columns, "first_event")))
+        whole = pd.concat([one[wanted] for _, one in self.pieces()], ignore_index=True)
+        return whole.sort_values("first_event", kind="stable", ignore_index=True)
+
     def status(self) -> pd.DataFrame:
         """Return the table STATUS."""
         import numpy as np
@@ -101,6 +134,18 @@ class LogReading:
         frame = events_frame([event for _, event in found])
         frame.index = _index([position for position, _ in found])
         return frame
+
+
+def _added_up(parts: Iterable[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
+    """Return the sums of all pieces; they are added up whenever they have become twice as many rows."""
+    kept: list[pd.DataFrame] = []
+    limit = _MANY_ROWS
+    for part in parts:
+        kept.append(part)
+        if sum(map(len, kept)) > limit:
+            kept = [add_up(kept, keys)]
+            limit = max(_MANY_ROWS, 2 * len(kept[0]))
+    return add_up(kept, keys)
 
 
 def _times(unix_ns: Any) -> Any:

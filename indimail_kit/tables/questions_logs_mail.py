@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 PERCENTS: Final = (50.0, 75.0, 90.0, 95.0, 99.0, 100.0)
 """Shares that are asked for unless others are named (unit: %)."""
 
-_MESSAGE: Final = ("queue", "message_number", "lifetime")
+SENT_KEYS: Final = ["uid", "sender"]
+"""What sums of sent mail are by."""
+
+RECEIVED_KEYS: Final = ["channel", "recipient"]
+"""What sums of received mail are by."""
+
+_S: Final = 10**9
+"""Nanoseconds of a second (unit: ns)."""
 
 
 def overall(deliveries: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
@@ -118,8 +125,7 @@ def by_sender(deliveries: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
     Source:
         qmailanalog zsenders.
     """
-    sent = _sent(deliveries, messages, ["uid", "sender"])
-    return shape_frame(SENDERS, sent.sort_values(["messages", "message_bytes"], ascending=False, kind="stable"))
+    return senders_of(sent_sums(deliveries, messages))
 
 
 def by_uid(deliveries: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
@@ -131,8 +137,7 @@ def by_uid(deliveries: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
     Source:
         qmailanalog zsuids.
     """
-    sent = _sent(deliveries, messages, ["uid"])
-    return shape_frame(UIDS, sent.sort_values(["messages", "message_bytes"], ascending=False, kind="stable"))
+    return uids_of(sent_sums(deliveries, messages))
 
 
 def by_recipient(deliveries: pd.DataFrame) -> pd.DataFrame:
@@ -144,9 +149,7 @@ def by_recipient(deliveries: pd.DataFrame) -> pd.DataFrame:
     Source:
         qmailanalog zrecipients, zrxdelay. Their "mess" is successes + failures.
     """
-    received = _received(deliveries)
-    grouped = _sums(received, ["channel", "recipient"])
-    return shape_frame(RECIPIENTS, grouped.sort_values("attempts", ascending=False, kind="stable"))
+    return recipients_of(received_sums(deliveries))
 
 
 def by_host(deliveries: pd.DataFrame) -> pd.DataFrame:
@@ -158,12 +161,7 @@ def by_host(deliveries: pd.DataFrame) -> pd.DataFrame:
     Source:
         qmailanalog zrhosts. Its "mess" is successes + failures.
     """
-    received = _received(deliveries)
-    received["host"] = mapped(received["recipient"], domain_of)
-    grouped = _sums(received, ["host"])
-    names = received.groupby("host", sort=False, dropna=False)["recipient"].nunique().rename("recipients")
-    hosts = grouped.merge(names.reset_index(), on="host", how="left")
-    return shape_frame(HOSTS, hosts.sort_values("attempts", ascending=False, kind="stable"))
+    return hosts_of(received_sums(deliveries))
 
 
 def seconds(frame: pd.DataFrame, earlier: str, later: str) -> pd.Series[float]:
@@ -192,10 +190,19 @@ def _sum(frame: pd.DataFrame, *names: str) -> pd.Series[int]:
     return frame[list(names)].sum(axis=1)
 
 
-def _sent(deliveries: pd.DataFrame, messages: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return what senders sent, by keys."""
-    require(deliveries, DELIVERIES, "outcome", "started_at", "ended_at", *keys)
-    require(messages, MESSAGES, *keys)
+def sent_sums(deliveries: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
+    """Return what each user and sender sent, as sums that add up over pieces of a log.
+
+    Returns:
+        Columns uid and sender (in lower case), one row for each pair; the others are whole numbers.
+
+    Raises:
+        SchemaError: A column is missing.
+    """
+    import pandas as pd
+
+    require(deliveries, DELIVERIES, "outcome", "started_at", "ended_at", *SENT_KEYS)
+    require(messages, MESSAGES, *SENT_KEYS)
     completed = _completed(messages)
     size, recipients = completed["message_bytes"].astype("int64"), _sum(completed, "successes", "failures")
     sizes: dict[str, Any] = {
@@ -205,39 +212,93 @@ def _sent(deliveries: pd.DataFrame, messages: pd.DataFrame, keys: list[str]) -> 
         "recipient_bytes": size * recipients,
         "recipients": recipients,
         "attempts": recipients + completed["deferrals"],
+        "xdelay_ns": 0,
     }
     ended = deliveries.loc[deliveries["outcome"].notna()]
-    times = ended[keys].assign(xdelay_s=seconds(ended, "started_at", "ended_at"))
-    parts = []
-    for part in (completed[keys].assign(**sizes), times):
-        lowered = part.assign(sender=mapped(part["sender"], str.lower)) if "sender" in keys else part
-        parts.append(lowered.groupby(keys, sort=False, dropna=False).sum().reset_index())
-    both = parts[0].merge(parts[1], on=keys, how="outer")
-    numbers = [*sizes, "xdelay_s"]
-    both[numbers] = both[numbers].fillna(0)
-    return both
+    times: dict[str, Any] = {**dict.fromkeys(sizes, 0), "xdelay_ns": _ns(seconds(ended, "started_at", "ended_at"))}
+    parts = [completed[SENT_KEYS].assign(**sizes), ended[SENT_KEYS].assign(**times)]
+    both = pd.concat([part.assign(sender=mapped(part["sender"], str.lower)) for part in parts], ignore_index=True)
+    return add_up([both], SENT_KEYS)
 
 
-def _received(deliveries: pd.DataFrame) -> pd.DataFrame:
-    """Return the attempts that ended, with what is summed up of them."""
+def received_sums(deliveries: pd.DataFrame) -> pd.DataFrame:
+    """Return what each recipient of a channel received, as sums that add up over pieces of a log.
+
+    Returns:
+        Columns channel and recipient (in lower case), one row for each pair; the others are whole numbers.
+
+    Raises:
+        SchemaError: A column is missing.
+    """
     names = ("outcome", "channel", "recipient", "message_bytes", "queued_at", "started_at", "ended_at")
     require(deliveries, DELIVERIES, *names)
     ended = deliveries[deliveries["outcome"].notna()]
     is_success = ended["outcome"] == "success"
-    return ended[["channel"]].assign(
+    xdelay = seconds(ended, "started_at", "ended_at")
+    ddelay = seconds(ended, "queued_at", "ended_at").where(is_success)
+    rows = ended[["channel"]].assign(
         recipient=mapped(ended["recipient"], str.lower),
         attempts=1,
-        successes=is_success,
-        failures=ended["outcome"] == "failure",
-        deferrals=ended["outcome"] == "deferral",
+        successes=is_success.astype("int64"),
+        failures=(ended["outcome"] == "failure").astype("int64"),
+        deferrals=(ended["outcome"] == "deferral").astype("int64"),
         success_bytes=ended["message_bytes"].fillna(0).astype("int64").where(is_success, 0),
-        xdelay_s=seconds(ended, "started_at", "ended_at"),
-        ddelay_s=seconds(ended, "queued_at", "ended_at").where(is_success),
+        xdelay_ns=_ns(xdelay),
+        xdelays=xdelay.notna().astype("int64"),
+        ddelay_ns=_ns(ddelay),
+        ddelays=ddelay.notna().astype("int64"),
     )
+    return add_up([rows], RECEIVED_KEYS)
 
 
-def _sums(received: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    grouped = received.groupby(keys, sort=False, dropna=False, observed=True)
-    numbers = ["attempts", "successes", "failures", "deferrals", "success_bytes", "xdelay_s"]
-    means = grouped[["xdelay_s", "ddelay_s"]].mean().set_axis(["xdelay_mean_s", "ddelay_mean_s"], axis=1)
-    return grouped[numbers].sum().join(means).reset_index()
+def add_up(parts: Sequence[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
+    """Return the sums of pieces as the sums of the whole."""
+    import pandas as pd
+
+    whole = pd.concat(parts, ignore_index=True)
+    return whole.groupby(keys, sort=False, dropna=False, observed=True).sum().reset_index()
+
+
+def senders_of(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the table SENDERS of the sums."""
+    return shape_frame(SENDERS, _in_order(_finished(sums), "messages", "message_bytes"))
+
+
+def uids_of(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the table UIDS of the sums."""
+    users = add_up([sums.drop(columns="sender")], ["uid"])
+    return shape_frame(UIDS, _in_order(_finished(users), "messages", "message_bytes"))
+
+
+def recipients_of(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the table RECIPIENTS of the sums."""
+    return shape_frame(RECIPIENTS, _in_order(_finished(sums), "attempts"))
+
+
+def hosts_of(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the table HOSTS of the sums."""
+    recipients = add_up([sums.drop(columns="channel")], ["recipient"])
+    recipients["host"] = mapped(recipients["recipient"], domain_of)
+    recipients["recipients"] = recipients.pop("recipient").notna().astype("int64")
+    return shape_frame(HOSTS, _in_order(_finished(add_up([recipients], ["host"])), "attempts"))
+
+
+def _finished(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return sums with the times in seconds, and with means."""
+    finished = sums.assign(xdelay_s=sums["xdelay_ns"] / _S)
+    for name in ("xdelay", "ddelay"):
+        if f"{name}s" in sums:
+            counts = sums[f"{name}s"].astype("float64")
+            finished[f"{name}_mean_s"] = sums[f"{name}_ns"] / _S / counts.where(counts > 0)
+    return finished
+
+
+def _in_order(rows: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Return rows with the most first; of equal ones in the order of their words, so that the order is always one."""
+    words = [name for name in ("host", "recipient", "sender", "channel", "uid") if name in rows]
+    return rows.sort_values([*names, *words], ascending=[False] * len(names) + [True] * len(words))
+
+
+def _ns(lengths: pd.Series[float]) -> pd.Series[int]:
+    """Return lengths of time as whole nanoseconds, 0 where one is not known."""
+    return (lengths.fillna(0) * _S).round().astype("int64")

@@ -15,6 +15,7 @@ from indimail_kit.tables import questions
 from indimail_kit.tables.event_frames import auth_frame, scans_frame, sessions_frame, status_frame
 from indimail_kit.tables.log_reading import LogReading
 from indimail_kit.tables.log_totals import Totals, totals_of_frames, totals_of_joined
+from indimail_kit.tables.questions_logs_mail import hosts_of, recipients_of, senders_of, uids_of
 
 THREE_QUEUES = Path(__file__).parents[1] / "data/indimail/logs/qscheduler-static-3queues.tai64n.log.gz"
 
@@ -28,6 +29,34 @@ def test_the_tables_are_those_of_a_log_that_is_kept(three_queues: Log) -> None:
     pd.testing.assert_frame_equal(reading.status(), status_frame(three_queues.events))
     assert (reading.lines, reading.unknown_lines) == (18016, 0)
     assert pd.Timestamp(reading.last_ns, tz="UTC") == three_queues.events["time"].max()
+
+
+@pytest.mark.parametrize("block_bytes", [1 << 14, 4 << 20])
+def test_sums_of_pieces_are_answers_about_the_whole(
+    block_bytes: int, three_queues: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Senders, users, recipients and hosts, whatever the pieces are and however often they are added up."""
+    monkeypatch.setattr("indimail_kit.tables.log_reading._MANY_ROWS", 10)
+    monkeypatch.setattr(
+        "indimail_kit.tables.log_reading.read_blocks",
+        lambda *sources, threads: read_blocks(*sources, threads=threads, block_bytes=block_bytes),
+    )
+    reading, deliveries, messages = LogReading(THREE_QUEUES), three_queues.deliveries, three_queues.messages
+    sent, received = reading.sent(), reading.received()
+    pd.testing.assert_frame_equal(senders_of(sent), questions.by_sender(deliveries, messages))
+    pd.testing.assert_frame_equal(uids_of(sent), questions.by_uid(deliveries, messages))
+    pd.testing.assert_frame_equal(recipients_of(received), questions.by_recipient(deliveries))
+    pd.testing.assert_frame_equal(hosts_of(received), questions.by_host(deliveries))
+
+
+def test_columns_of_deliveries_and_messages_are_those_of_the_whole(three_queues: Log) -> None:
+    """Only what a question needs is kept, in the order of the whole tables."""
+    reading, deliveries = LogReading(THREE_QUEUES), three_queues.deliveries
+    deferred = deliveries[deliveries["outcome"] == "deferral"].reset_index(drop=True)
+    names = ["outcome", "report", "recipient", "ended_at"]
+    pd.testing.assert_frame_equal(reading.ended("deferral", *names)[names], deferred[names])
+    names = ["queued_at", "sender", "is_open"]
+    pd.testing.assert_frame_equal(reading.lives(*names)[names], three_queues.messages[names])
 
 
 def test_lines_of_other_programs_are_those_of_a_log_that_is_kept(day: DemoLogs) -> None:
