@@ -163,10 +163,11 @@ class LogIndex:
         for row in sorted(_rows(messages, MESSAGES.names), key=lambda one: int(one.first_event)):
             own = rows.get((row.queue, row.message_number, row.lifetime), [])
             first_ns = row.queued_at if row.queued_at is not None else times[row.first_event]
+            has_birth = row.queued_at is not None or self._columns["kind"][row.first_event] in ("new_msg", "info_msg")
             known = [first_ns, row.ended_at, *(one.started_at for one in own), *(one.ended_at for one in own)]
             life = Life(
                 row.queue, row.message_number, row.lifetime, self, row.qp, row.sender, row.message_bytes,
-                row.recipient_count, first_ns, row.queued_at is not None, row.ended_at,
+                row.recipient_count, first_ns, has_birth, row.ended_at,
                 max((one for one in known if one is not None), default=None), row.is_open, row.first_event,
                 row.end_event, row.bounce_qp, deliveries=own, previous=previous.get((row.queue, row.message_number)),
             )  # fmt: skip

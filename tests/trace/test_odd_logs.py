@@ -75,6 +75,7 @@ def test_a_log_without_stamps_has_a_story_without_times():
 
     assert ([one.unix_ns for one in told.evidence], told.of("scan")) == ([None] * 3, ())
     assert "scan: cannot be joined: the log has no time of message 5" in told.gaps
+    assert [gap for gap in told.gaps if "birth" in gap] == []
 
 
 def test_nothing_at_all_is_refused_in_words():
