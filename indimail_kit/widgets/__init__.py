@@ -3,9 +3,9 @@
 `JourneyView` shows one mail from AUTH to the inbox; `SmtpConsole` lets you type SMTP by hand, `AuthExplorer` shows what
 each byte of a login is, `Eavesdropper` what a listener has of it; `ScanPanel`, `PolicyExplorer` and `DeliveredView`
 show a scan, what every scan leads to, and what it leaves in the mailbox; `QueueTimeMachine`, `QueueBrowser` and
-`QueueShape` show a queue. Each widget has a plain function beside it that gives the same as values: `Lab.send`,
-`journeys_frame` for the table, `journey_html` and `station_html` for what is seen; `auth.annotate`, `auth.derivation`
-and `auth.eavesdrop` for a login; `policy_table` and `added_fields` for a scan.
+`QueueShape` show a queue; `LogExplorer` shows a log. Each widget has a plain function beside it that gives the same as
+values: `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what is seen; `auth.annotate`,
+`auth.derivation` and `auth.eavesdrop` for a login; `policy_table` and `added_fields` for a scan.
 
 Rule 1: HTML is made in `indimail_kit.widgets.html` and nowhere else.
 Rule 2: ipywidgets is imported when a widget is first asked for, so that HTML without a kernel needs no Jupyter.
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.eavesdropper import Eavesdropper as Eavesdropper
     from indimail_kit.widgets.journey_frame import journeys_frame as journeys_frame
     from indimail_kit.widgets.journey_view import JourneyView as JourneyView
+    from indimail_kit.widgets.log_explorer import LogExplorer as LogExplorer
     from indimail_kit.widgets.markup import journey_html as journey_html
     from indimail_kit.widgets.markup import journeys_html as journeys_html
     from indimail_kit.widgets.markup import station_html as station_html
@@ -47,6 +48,7 @@ _HOMES: Final = {
     "DeliveredView": "delivered_view",
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
+    "LogExplorer": "log_explorer",
     "PolicyExplorer": "policy_explorer",
     "QueueBrowser": "queue_browser",
     "QueueShape": "queue_shape",
@@ -75,6 +77,7 @@ __all__ = [
     "DeliveredView",
     "Eavesdropper",
     "JourneyView",
+    "LogExplorer",
     "PolicyExplorer",
     "QueueBrowser",
     "QueueShape",

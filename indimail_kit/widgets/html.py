@@ -49,8 +49,8 @@ ATTRIBUTES: Final = {
 }
 """Attribute -> what its value must match wholly. `class` has its own closed set, the style sheet's."""
 
-STYLES: Final = ("style.css", "scan.css", "queue.css", "tape.css")
-"""Files of the style sheet, in this order: what all views share, then what belongs to a scan, a queue, and a tape."""
+STYLES: Final = ("style.css", "scan.css", "queue.css", "tape.css", "log.css")
+"""Files of the style sheet, in this order: what all views share, then a scan's, a queue's, a tape's and a log's."""
 
 _CLASS: Final = re.compile(r"\.(ik-[a-z0-9-]+)")
 _KEY: Final = object()

@@ -14,6 +14,9 @@ SWITCHES = "switches.js"
 QUEUE_PARTS = "queue_parts.js"
 """How old a picture of the queue is, and the command that shows the same; asked for by name."""
 
+LOG_PARTS = "log_parts.js"
+"""The drop zone and the brush of LogExplorer; asked for by name."""
+
 
 def script(name: str, *parts: str) -> str:
     """Return a script of this folder with the common one before it: one module, as anywidget wants it.
