@@ -3,9 +3,10 @@
 `JourneyView` shows one mail from AUTH to the inbox; `SmtpConsole` lets you type SMTP by hand, `AuthExplorer` shows what
 each byte of a login is, `Eavesdropper` what a listener has of it; `ScanPanel`, `PolicyExplorer` and `DeliveredView`
 show a scan, what every scan leads to, and what it leaves in the mailbox; `QueueTimeMachine`, `QueueBrowser` and
-`QueueShape` show a queue; `LogExplorer` shows a log. Each widget has a plain function beside it that gives the same as
-values: `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what is seen; `auth.annotate`,
-`auth.derivation` and `auth.eavesdrop` for a login; `policy_table` and `added_fields` for a scan.
+`QueueShape` show a queue; `LogExplorer` shows a log, `DelayChart`, `ConcurrencyChart` and `ReasonChart` draw it. Each
+widget has a plain function beside it that gives the same as values: `Lab.send`, `journeys_frame` for the table,
+`journey_html` and `station_html` for what is seen; `auth.annotate`, `auth.derivation` and `auth.eavesdrop` for a login;
+`policy_table` and `added_fields` for a scan.
 
 Rule 1: HTML is made in `indimail_kit.widgets.html` and nowhere else.
 Rule 2: ipywidgets is imported when a widget is first asked for, so that HTML without a kernel needs no Jupyter.
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.eavesdropper import Eavesdropper as Eavesdropper
     from indimail_kit.widgets.journey_frame import journeys_frame as journeys_frame
     from indimail_kit.widgets.journey_view import JourneyView as JourneyView
+    from indimail_kit.widgets.log_chart_views import ConcurrencyChart as ConcurrencyChart
+    from indimail_kit.widgets.log_chart_views import DelayChart as DelayChart
+    from indimail_kit.widgets.log_chart_views import ReasonChart as ReasonChart
     from indimail_kit.widgets.log_explorer import LogExplorer as LogExplorer
     from indimail_kit.widgets.markup import journey_html as journey_html
     from indimail_kit.widgets.markup import journeys_html as journeys_html
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "AuthExplorer": "auth_explorer",
+    "ConcurrencyChart": "log_chart_views",
+    "DelayChart": "log_chart_views",
     "DeliveredView": "delivered_view",
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
@@ -53,6 +59,7 @@ _HOMES: Final = {
     "QueueBrowser": "queue_browser",
     "QueueShape": "queue_shape",
     "QueueTimeMachine": "time_machine",
+    "ReasonChart": "log_chart_views",
     "ScanPanel": "scan_panel",
     "SmtpConsole": "smtp_console",
     "added_fields": "delivered",
@@ -74,6 +81,8 @@ _HOMES: Final = {
 
 __all__ = [
     "AuthExplorer",
+    "ConcurrencyChart",
+    "DelayChart",
     "DeliveredView",
     "Eavesdropper",
     "JourneyView",
@@ -82,6 +91,7 @@ __all__ = [
     "QueueBrowser",
     "QueueShape",
     "QueueTimeMachine",
+    "ReasonChart",
     "ScanPanel",
     "SmtpConsole",
     "added_fields",

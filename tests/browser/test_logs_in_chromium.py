@@ -259,3 +259,21 @@ def test_files_are_dropped(open_view, jupyter, saved_text, tmp_path):
     assert "30,000 lines" in view.locator(".ik-place").first.inner_text()
     assert ("canary" in raw, "canary" in saved, view.locator(".ik-command:visible").count()) == (True, False, 0)
     assert (opened.console_errors, opened.outside) == ([], [])
+
+
+@pytest.mark.parametrize("options", SIZES)
+@pytest.mark.parametrize("chart", ["DelayChart", "ConcurrencyChart", "ReasonChart"])
+def test_a_chart_can_be_read_everywhere(chart, options, write_notebook, open_notebook, hard_to_read, picture_folder):
+    """One picture of the four is shown, it has words and fits; the numbers unfold."""
+    name = write_notebook(chart, DAY, f"kit.widgets.{chart}(kit.logs.read(places['send']))")
+    opened = open_notebook(name, **options)
+    view = opened.page.locator(".ik-log-chart").first
+    view.wait_for()
+    view.scroll_into_view_if_needed()
+    view.locator("summary").click()
+    picture = view.locator("img:visible")
+    width = picture.evaluate("node => node.decode().then(() => node.naturalWidth)")
+    view.screenshot(path=picture_folder / f"{chart}-{'-'.join(map(str, options.values()))}.png")
+
+    assert (picture.count(), width > 100, len(picture.get_attribute("alt")) > 40) == (1, True, True)
+    assert (hard_to_read(view), opened.console_errors, opened.outside) == (([], False), [], [])
