@@ -14,7 +14,7 @@ Rule 2: what is refused is said with its reason, and stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -89,7 +89,8 @@ def plan_queue_repair(
         groups = find_groups(layout, queue_fd, violations)
         messages = MessageRepair(layout, now_s=now_s, owners=owners or {}, violations=violations)
         repairs = {key: messages.plan(group) for key, group in groups.items()}
-        names = _Names(layout, messages, repairs, queue_fd)
+        closed = {one.violation.path for one in places.refused if one.violation.rule == "not-directory"}
+        names = _Names(layout, messages, repairs, queue_fd, closed=closed)
         for repair in repairs.values():
             deeds += [deed for deed in repair.deeds if not isinstance(deed, MoveFiles)]
         strangers = list(places.strangers(violations))
@@ -115,9 +116,16 @@ class _Names:
     """The order in which messages get their numbers: each only when nobody has it any more."""
 
     def __init__(
-        self, layout: QueueLayout, messages: MessageRepair, repairs: Mapping[int, Repair], queue_fd: int
+        self,
+        layout: QueueLayout,
+        messages: MessageRepair,
+        repairs: Mapping[int, Repair],
+        queue_fd: int,
+        *,
+        closed: Collection[str],
     ) -> None:
         self._layout = layout
+        self._closed = closed
         self._messages = messages
         self._queue_fd = queue_fd
         self._waiting = {key: repair for key, repair in repairs.items() if repair.moves}
@@ -148,10 +156,14 @@ class _Names:
     def _park(self, key: int) -> None:
         """Make room: the message gets a number that nobody has."""
         repair = self._waiting[key]
-        number = PARKING + self._parked
-        self._parked += 1
         kinds = {move.target.split("/")[0] for move in repair.moves}
-        moves = tuple(self._messages.moves_to(repair.group, number, kinds))
+        moves: tuple[Move, ...] = ()
+        for _ in range(self._layout.split):
+            number = PARKING + self._parked
+            self._parked += 1
+            moves = tuple(self._messages.moves_to(repair.group, number, kinds))
+            if not self._shut(moves):
+                break
         self._append(repair, moves)
         paths = {move.source: move.target for move in moves}
         names = {paths.get(file.path, file.path): file for file in repair.group.files}
@@ -160,13 +172,20 @@ class _Names:
         self._leave(repair)
 
     def _move(self, repair: Repair) -> None:
-        taken = self._taken(repair)
-        if not taken:
+        if shut := self._shut(repair.moves):
+            reason = f"It belongs into {shut}, which is not a directory: see to that first."
+        elif taken := self._taken(repair):
+            reason = f"{taken} is in the way, and belongs to another message."
+        else:
             self._append(repair, repair.moves)
             self._leave(repair)
             return
-        reason = f"{taken} is in the way, and belongs to another message."
         self._messages.refuse(repair, reason, "inode-differs", "wrong-split", "extra-link", "without-info")
+
+    def _shut(self, moves: Iterable[Move]) -> str:
+        """Return where names would have to go and cannot, since it is no directory and stays so; "" for none."""
+        parents = (path for move in moves for path in (move.target.partition("/")[0], move.target.rpartition("/")[0]))
+        return next((path for path in parents if path in self._closed), "")
 
     def _taken(self, repair: Repair) -> str:
         """Return a file of somebody else that has one of the new names, "" for none."""

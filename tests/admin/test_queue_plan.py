@@ -269,6 +269,30 @@ def test_place_that_cannot_be_looked_at_is_refused(made: DemoQueue, path: str) -
     assert [one.reason.startswith("It must be readable first") for one in places.refused] == [True]
 
 
+def test_message_is_not_moved_into_what_is_no_directory(made: DemoQueue, tmp_path: Path) -> None:
+    """A plan once began to rename a message into a directory in whose place a symbolic link stood, and broke off."""
+    number, layout = preprocessed(made), made.layout
+    mess = layout.path("mess", number)
+    copies = [mess.with_name(f"copy{count}") for count in range(8)]  # held together, so that their inodes differ
+    for copy in copies:
+        shutil.copyfile(mess, copy)
+        copy.chmod(0o644)
+    chosen = next(copy for copy in copies if copy.stat().st_ino % layout.split != number % layout.split)
+    chosen.replace(mess)
+    for copy in set(copies) - {chosen}:
+        copy.unlink()
+    inode = mess.stat().st_ino
+    place = layout.directory / layout.parent("info", inode)
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    repair = plan_queue_repair(layout, now_s=NOW_S)
+    yes(repair.plan)
+
+    reasons = [one.reason for one in repair.refused if one.violation.rule == "inode-differs"]
+    assert reasons == [f"It belongs into {layout.parent('info', inode)}, which is not a directory: see to that first."]
+    assert mess.exists()
+
+
 # --- one message ----------------------------------------------------------------------------------------------------
 
 
