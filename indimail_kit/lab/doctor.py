@@ -35,8 +35,9 @@ _PACKAGES: Final = {
     "anywidget": "the notebooks",
     "ipywidgets": "the notebooks",
     "jupyterlab": "the notebooks",
+    "matplotlib": "the charts of logs",
 }
-_EVERYWHERE: Final = tuple((name,) for name in _PACKAGES if name != "yara-python")
+_EVERYWHERE: Final = tuple((name,) for name in _PACKAGES if name not in ("yara-python", "matplotlib"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class Needs:
 
 
 _SCANNER: Final = Wish("clamd", "a real clamd scans", "the embedded scanner takes clamd's place")
+_NO_SERVER: Final = Wish("jupyterlab", "no server has to run for it", "")
+"""Of a lesson that reads; JupyterLab it has anyway."""
 
 LESSONS: Final = (
     Needs("00_start_here.ipynb", (*_EVERYWHERE, ("clamd", "yara-python")), (_SCANNER,)),
@@ -86,6 +89,7 @@ LESSONS: Final = (
         ),
     ),
     Needs("03_queue.ipynb", (*_EVERYWHERE, ("clamd", "yara-python")), (_SCANNER,)),
+    Needs("04_logs.ipynb", (*_EVERYWHERE, ("matplotlib",)), (_NO_SERVER,)),
 )
 """Each notebook with what it needs, in the order of the lessons."""
 
