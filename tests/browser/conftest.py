@@ -127,9 +127,12 @@ def jupyter(in_thread: Callable[..., Any], tmp_path_factory: pytest.TempPathFact
         in_thread(stack.close)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_notebook(jupyter: Any, in_thread: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """Give a function that opens a notebook and runs all its cells; each stays open until the end."""
+    """Give a function that opens a notebook and runs all its cells; each stays open until its module's tests are done.
+
+    Fifty open pages, each with its kernel, once made the last ones so slow that tests ran out of time.
+    """
     stack = contextlib.ExitStack()
 
     def open_it(name: str, **options: Any) -> Any:
@@ -144,13 +147,13 @@ def open_notebook(jupyter: Any, in_thread: Callable[..., Any]) -> Iterator[Calla
         in_thread(stack.close)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_here(open_notebook: Callable[..., Any]) -> Any:
     """Give the first notebook, every cell run."""
     return open_notebook("notebooks/00_start_here.ipynb", permissions=["clipboard-read", "clipboard-write"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def small(open_notebook: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function that opens the small notebook."""
     return lambda **options: open_notebook("small.ipynb", **options)
