@@ -238,6 +238,10 @@ def _mask(series: Any) -> NDArray[np.bool_]:
 
 def _contains(series: pd.Series[Any], text: str) -> NDArray[np.bool_]:
     """Return which texts have a part, in any case."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character: no text of a table has it, and Arrow would refuse to look
+        return np.zeros(len(series), dtype=bool)
     return _mask(series.str.contains(text, case=False, regex=False, na=False))
 
 
