@@ -17,7 +17,7 @@ from indimail_kit.widgets.log_bars import bars_document, bars_of, bars_sentence
 from indimail_kit.widgets.log_grid import LogGrid
 from indimail_kit.widgets.log_pages import (
     VIEWS,
-    Page,
+    LogPage,
     chosen_sentence,
     counts_of,
     page_html,
@@ -90,7 +90,7 @@ class LogExplorer(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is un
         self._starting = threading.Lock()
         self._read: ReadLog | None = None
         self._chosen: Chosen | None = None
-        self._page: Page | None = None
+        self._page: LogPage | None = None
         own = {name: traits.pop(name) for name in ("span", "reason", "message", *_LINKED) if name in traits}
         super().__init__(children=[self.grid], **traits)
         self.add_class("ik-journey")
@@ -143,7 +143,7 @@ class LogExplorer(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is un
         return None if self._read is None else self._read.tables
 
     @property
-    def rows(self) -> Page | None:
+    def rows(self) -> LogPage | None:
         """Return the page that is shown, None while there is no log."""
         return self._page
 

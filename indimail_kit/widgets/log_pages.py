@@ -7,20 +7,26 @@ Rule 2: every text is made visible before it leaves: a log quotes whoever spoke 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 
 from indimail_kit.tables.questions_logs_reasons import plain_text
 from indimail_kit.visible import visible
-from indimail_kit.widgets.html import Html, tag
+from indimail_kit.widgets.html import Html
 from indimail_kit.widgets.log_tables import NOT_A_TIME, OUTCOMES, Chosen, LogTables, ReasonCount
-from indimail_kit.widgets.queue_pages import MAX_CHARACTERS, PAGE_ROWS, Cell, address_cell
+from indimail_kit.widgets.pages import (
+    MAX_CHARACTERS,
+    Cell,
+    Columns,
+    Page,
+    address_cell,
+    cell_html,
+    cut,
+    known,
+    table_html,
+)
 from indimail_kit.widgets.queue_words import age_text, count_text, local_text, moment_text, size_text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 View = Literal["messages", "deliveries", "reasons", "unknown"]
 """What a table shows."""
@@ -50,7 +56,7 @@ SIGNS: Final = {
 MAX_TEXT: Final = 110
 """Longest report or line in a row (unit: characters); an opened row has the whole."""
 
-COLUMNS: Final[dict[View, tuple[tuple[str, str], ...]]] = {
+COLUMNS: Final[dict[View, Columns]] = {
     "messages": (
         ("queue", "ik-log-c-queue"),
         ("number", "ik-log-c-number"),
@@ -110,52 +116,17 @@ class Row:
         """Return what the browser draws, as texts only."""
         return {
             "key": self.key,
-            "cells": [[visible(cell.text), visible(cell.hover), cell.cls] for cell in self.cells],
+            "cells": [cell.as_document() for cell in self.cells],
             "only": self.only,
             "label": visible(", ".join(cell.text for cell in self.cells)),
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a view.
-
-    Attributes:
-        view: What is shown.
-        rows: At most PAGE_ROWS.
-        number: Which page, from 1.
-        pages: How many there are, at least 1.
-        total: Rows of all pages.
-        empty: What to say when there is no row.
-    """
-
-    view: View
-    rows: tuple[Row, ...]
-    number: int
-    pages: int
-    total: int
-    empty: str
-
-    @property
-    def where(self) -> str:
-        """Return which rows these are."""
-        first = (self.number - 1) * PAGE_ROWS + 1
-        return f"{first:,}–{first + len(self.rows) - 1:,} of {self.total:,} · page {self.number:,} of {self.pages:,}"
-
-    def as_document(self) -> dict[str, Any]:
-        """Return what the browser draws, as texts only."""
-        return {
-            "caption": VIEW_WORDS[self.view],
-            "columns": [list(column) for column in COLUMNS[self.view]],
-            "rows": [row.as_document() for row in self.rows],
-            "page": self.number,
-            "pages": self.pages,
-            "where": self.where if self.rows else "",
-            "empty": self.empty,
-        }
+LogPage = Page[Row]
+"""One page of a view."""
 
 
-def page_of(tables: LogTables, chosen: Chosen, view: View, number: int = 1) -> Page:
+def page_of(tables: LogTables, chosen: Chosen, view: View, number: int = 1) -> LogPage:
     """Return one page.
 
     Args:
@@ -171,9 +142,7 @@ def page_of(tables: LogTables, chosen: Chosen, view: View, number: int = 1) -> P
         "unknown": chosen.unknown,
     }
     found = views[view]
-    pages = max(1, -(-len(found) // PAGE_ROWS))
-    number = max(1, min(number, pages))
-    here = found[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
+    here, number, pages = cut(found, number)
     if view == "messages":
         rows = tuple(_message_row(tables, int(row)) for row in here)
     elif view == "deliveries":
@@ -183,7 +152,7 @@ def page_of(tables: LogTables, chosen: Chosen, view: View, number: int = 1) -> P
         rows = tuple(_reason_row(one, total) for one in here)
     else:
         rows = tuple(_unknown_row(tables, int(position)) for position in here)
-    return Page(view, rows, number, pages, len(found), _empty(tables, view))
+    return Page(VIEW_WORDS[view], COLUMNS[view], rows, number, pages, len(found), _empty(tables, view))
 
 
 def _empty(tables: LogTables, view: View) -> str:
@@ -227,10 +196,6 @@ def understood_text(lines: int, unknown: int) -> str:
     return f"{count_text(lines, 'line')} · {lines - unknown:,} understood · {unknown:,} unknown ({percent} %)"
 
 
-def _known(value: Any) -> Any:
-    return None if pd.isna(value) else value
-
-
 def text_cell(text: str | None, *, most: int = MAX_TEXT) -> Cell:
     """Return a report or a line, cut at its end when it is long."""
     if text is None:
@@ -265,7 +230,7 @@ def _duration_cell(begin_ns: int, end: Any, *, is_open: bool) -> Cell:
 
 def _message_row(tables: LogTables, row: int) -> Row:
     one = tables.messages.iloc[row]
-    size = _known(one["message_bytes"])
+    size = known(one["message_bytes"])
     begin = int(tables.message_spans[0][row])
     parts = ((int(one["successes"]), "✓"), (int(one["failures"]), "✕"), (int(one["deferrals"]), "↻"))
     told = " ".join(f"{count:,} {mark}" for count, mark in parts if count)
@@ -274,10 +239,10 @@ def _message_row(tables: LogTables, row: int) -> Row:
         Cell(str(one["queue"]) or "–"),
         Cell(str(int(one["message_number"])), f"life {int(one['lifetime'])} of this number"),
         moment_cell(begin),
-        address_cell(_known(one["sender"])),
+        address_cell(known(one["sender"])),
         Cell("–" if size is None else size_text(int(size))),
         Cell(told or "none", words),
-        _duration_cell(begin, _known(one["ended_at"]), is_open=bool(one["is_open"])),
+        _duration_cell(begin, known(one["ended_at"]), is_open=bool(one["is_open"])),
     )
     return Row(f"m{row}", cells, "only this message")
 
@@ -288,16 +253,16 @@ _PARTS: Final = ("successes", "failures", "deferrals")
 def _delivery_row(tables: LogTables, row: int) -> Row:
     one = tables.deliveries.iloc[row]
     begin = int(tables.delivery_spans[0][row])
-    queued = _known(one["queued_at"])
+    queued = known(one["queued_at"])
     since = NOT_A_TIME if queued is None else int(queued.value)
     code = int(tables.outcomes[row])
     cells = (
         Cell(f"{one['queue']} {int(one['delivery_number'])}".strip(), f"run {int(one['run'])} of qmail-send"),
         moment_cell(begin),
-        Cell(str(_known(one["channel"]) or "–")),
-        address_cell(_known(one["recipient"])),
+        Cell(str(known(one["channel"]) or "–")),
+        address_cell(known(one["recipient"])),
         outcome_cell(code),
-        _duration_cell(since, _known(one["ended_at"]), is_open=OUTCOMES[code] == "open"),
+        _duration_cell(since, known(one["ended_at"]), is_open=OUTCOMES[code] == "open"),
         text_cell(None if pd.isna(one["report"]) else plain_text(str(one["report"]))),
     )
     return Row(f"d{row}", cells, "its message" if tables.owner[row] >= 0 else "")
@@ -329,22 +294,14 @@ def _unknown_row(tables: LogTables, position: int) -> Row:
     return Row(f"u{position}", cells)
 
 
-def page_html(page: Page) -> Html:
-    """Return a page as a table that needs no kernel."""
-    columns = COLUMNS[page.view][:-1]
-    if not page.rows:
-        return tag("p", page.empty, cls="ik-empty")
-    head = tag("tr", *(tag("th", name, cls=cls, scope="col") for name, cls in columns))
-    rows = [tag("tr", *_cells_html(row, columns)) for row in page.rows]
-    caption = tag("caption", f"{VIEW_WORDS[page.view]}: {page.where}")
-    return tag("table", caption, tag("thead", head), tag("tbody", *rows), cls="ik-table ik-log-table")
+def page_html(page: LogPage) -> Html:
+    """Return a page as a table that needs no kernel: all columns but the buttons."""
+    columns = page.columns[:-1]
+    return table_html(page, lambda row: _cells_html(row, columns), columns=columns, cls="ik-log-table")
 
 
-def _cells_html(row: Row, columns: Sequence[tuple[str, str]]) -> list[Html]:
-    cells = []
-    for cell, (name, cls) in zip(row.cells, columns, strict=True):
-        label = tag("span", name, cls="ik-log-label", aria_hidden="true")
-        hover = {"title": cell.hover} if cell.hover else {}
-        value = tag("span", cell.text, cls=f"ik-chip {cell.cls}" if cell.cls else "ik-log-value", **hover)
-        cells.append(tag("td", label, value, cls=cls))
-    return cells
+def _cells_html(row: Row, columns: Columns) -> list[Html]:
+    return [
+        cell_html(cell, column, label="ik-log-label", value="ik-log-value")
+        for cell, column in zip(row.cells, columns, strict=True)
+    ]

@@ -21,7 +21,7 @@ from indimail_kit.widgets.html import EMPTY, tag
 from indimail_kit.widgets.markup import command_html
 from indimail_kit.widgets.queue_grid import QueueGrid, QueueMail, options_of
 from indimail_kit.widgets.queue_message import OpenedMessage, is_same_mail, mail_header, open_message
-from indimail_kit.widgets.queue_pages import VIEWS, Page, chosen_sentence, page_holding, page_html, page_of
+from indimail_kit.widgets.queue_pages import VIEWS, QueuePage, chosen_sentence, page_holding, page_html, page_of
 from indimail_kit.widgets.queue_tables import AGES, ORDERS, STATE_NAMES, Chosen, Filters, QueueTables, read_tables
 from indimail_kit.widgets.queue_words import count_text, moment_text
 from indimail_kit.widgets.runner import Ended, run, run_here
@@ -134,7 +134,7 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         tables = read_tables(self.queues.snapshot() if picture is None else picture, self._names)
         self._asked = (Filters(), self.order)
         self._chosen: Chosen = tables.choose(*self._asked)
-        self._page: Page = page_of(tables, self._chosen, self.view)
+        self._page: QueuePage = page_of(tables, self._chosen, self.view)
         legend = w.HTML(str(queue_markup.states_html()))
         own = {name: traits.pop(name) for name in (*_LINKED, "cell") if name in traits}
         super().__init__(children=[self.grid, self.loose, self.panel, self.mail, legend], tables=tables, **traits)
@@ -184,7 +184,7 @@ class QueueBrowser(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is u
         return own if self.cell is None else own.at(self.cell.filters)
 
     @property
-    def rows(self) -> Page:
+    def rows(self) -> QueuePage:
         """Return the page that is shown."""
         return self._page
 

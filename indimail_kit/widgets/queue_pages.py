@@ -9,17 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import pandas as pd
-
 from indimail_kit.mailqueue.states import QueueState
 from indimail_kit.visible import visible
 from indimail_kit.widgets.html import Html, tag
+from indimail_kit.widgets.pages import PAGE_ROWS, Cell, Columns, Page, address_cell, cell_html, cut, known, table_html
 from indimail_kit.widgets.queue_markup import state_class
 from indimail_kit.widgets.queue_words import STATE_MARKS, age_text, count_text, local_text, moment_text, size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from indimail_kit.mailqueue.violations import Violation
     from indimail_kit.widgets.queue_tables import Chosen, QueueTables
 
@@ -29,16 +26,10 @@ View = Literal["queues", "messages", "recipients"]
 VIEWS: Final[tuple[View, ...]] = ("queues", "messages", "recipients")
 """Every view, from the whole to its parts."""
 
-PAGE_ROWS: Final = 25
-"""Rows of a page."""
-
 MAX_BADGES: Final = 2
 """Badges in a row, one a rule; an opened message has all."""
 
-MAX_CHARACTERS: Final = 52
-"""Longest address in a row (unit: characters); longer ones are shortened in the middle, the whole on hover."""
-
-COLUMNS: Final[dict[View, tuple[tuple[str, str], ...]]] = {
+COLUMNS: Final[dict[View, Columns]] = {
     "queues": (
         ("queue", "ik-queue-c-queue"),
         ("messages", "ik-queue-c-count"),
@@ -75,21 +66,6 @@ COLUMNS: Final[dict[View, tuple[tuple[str, str], ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell of a row.
-
-    Attributes:
-        text: What is seen.
-        hover: What is seen on hover; "" for nothing.
-        cls: Class of a state's chip; "" for plain text.
-    """
-
-    text: str
-    hover: str = ""
-    cls: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """One row.
 
@@ -119,53 +95,18 @@ class Row:
         return {
             "id": visible(self.id),
             "key": visible(self.key),
-            "cells": [[visible(cell.text), visible(cell.hover), cell.cls] for cell in self.cells],
+            "cells": [cell.as_document() for cell in self.cells],
             "badges": [[visible(one) for one in badge] for badge in self.badges],
             "more": self.more,
             "label": visible(self.label),
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a view.
-
-    Attributes:
-        view: What is shown.
-        rows: At most PAGE_ROWS.
-        number: Which page, from 1.
-        pages: How many there are, at least 1.
-        total: Rows of all pages.
-        empty: What to say when there is no row.
-    """
-
-    view: View
-    rows: tuple[Row, ...]
-    number: int
-    pages: int
-    total: int
-    empty: str
-
-    @property
-    def where(self) -> str:
-        """Return which rows these are."""
-        first = (self.number - 1) * PAGE_ROWS + 1
-        return f"{first:,}–{first + len(self.rows) - 1:,} of {self.total:,} · page {self.number:,} of {self.pages:,}"
-
-    def as_document(self) -> dict[str, Any]:
-        """Return what the browser draws, as texts only."""
-        return {
-            "caption": self.view,
-            "columns": [list(column) for column in COLUMNS[self.view]],
-            "rows": [row.as_document() for row in self.rows],
-            "page": self.number,
-            "pages": self.pages,
-            "where": self.where if self.rows else "",
-            "empty": self.empty,
-        }
+QueuePage = Page[Row]
+"""One page of a view."""
 
 
-def page_of(tables: QueueTables, chosen: Chosen, view: View, number: int = 1) -> Page:
+def page_of(tables: QueueTables, chosen: Chosen, view: View, number: int = 1) -> QueuePage:
     """Return one page.
 
     Args:
@@ -176,16 +117,14 @@ def page_of(tables: QueueTables, chosen: Chosen, view: View, number: int = 1) ->
     """
     if view == "queues":
         rows = tuple(_queue_row(tables, name) for name in tables.names)
-        return Page(view, rows, 1, 1, len(rows), "There is no queue.")
+        return Page(view, COLUMNS[view], rows, 1, 1, len(rows), "There is no queue.")
     positions = chosen.messages if view == "messages" else chosen.recipients
-    pages = max(1, -(-len(positions) // PAGE_ROWS))
-    number = max(1, min(number, pages))
-    here = positions[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
+    here, number, pages = cut(positions, number)
     make = _message_row if view == "messages" else _recipient_row
     rows = tuple(make(tables, int(position)) for position in here)
     noun = view.removesuffix("s")
     empty = f"No {noun} fits these filters." if tables.count else "The queue is empty. A mail that is sent fills it."
-    return Page(view, rows, number, pages, len(positions), empty)
+    return Page(view, COLUMNS[view], rows, number, pages, len(positions), empty)
 
 
 def chosen_sentence(tables: QueueTables, chosen: Chosen) -> str:
@@ -206,24 +145,6 @@ def page_holding(tables: QueueTables, chosen: Chosen, key: str) -> int | None:
         return None
     place = tables.position_in(chosen, queue, int(number))
     return None if place is None else place // PAGE_ROWS + 1
-
-
-def address_cell(address: str | None) -> Cell:
-    """Return an address, shortened in the middle when it is long; an empty one is a bounce's sender."""
-    if address is None:
-        return Cell("–", "not known")
-    if not address:
-        return Cell("(empty)", "an empty sender: a bounce")
-    shown = visible(address)
-    if len(shown) <= MAX_CHARACTERS:
-        return Cell(shown)
-    half = (MAX_CHARACTERS - 1) // 2
-    return Cell(f"{shown[:half]}…{shown[-half:]}", shown)
-
-
-def _known(value: Any) -> Any:
-    """Return a value of a table, None for one that is missing."""
-    return None if pd.isna(value) else value
 
 
 def _badges(tables: QueueTables, queue: str, number: int) -> tuple[tuple[tuple[str, str, str], ...], str]:
@@ -255,9 +176,9 @@ def _queue_row(tables: QueueTables, name: str) -> Row:
 def _message_row(tables: QueueTables, position: int) -> Row:
     row = tables.messages.iloc[position]
     queue, number = str(row["queue"]), int(row["message_number"])
-    state, age_s, size = _known(row["state"]) or "", _known(row["age_s"]), _known(row["size_bytes"])
-    birth = _known(row["birth"])
-    count, done = int(_known(row["recipients"]) or 0), int(_known(row["done"]) or 0)
+    state, age_s, size = known(row["state"]) or "", known(row["age_s"]), known(row["size_bytes"])
+    birth = known(row["birth"])
+    count, done = int(known(row["recipients"]) or 0), int(known(row["done"]) or 0)
     key = f"{queue}/{number}"
     cells = (
         Cell(queue),
@@ -265,7 +186,7 @@ def _message_row(tables: QueueTables, position: int) -> Row:
         Cell(f"{STATE_MARKS[state]} {state or 'no state'}", _meaning(state), cls=state_class(state)),
         Cell("–", "not preprocessed yet") if age_s is None else Cell(age_text(age_s), _moment(birth)),
         Cell("–" if size is None else size_text(int(size))),
-        address_cell(_known(row["sender"])),
+        address_cell(known(row["sender"])),
         Cell(f"{count - done:,} of {count:,}"),
     )
     return Row(key, key, cells, *_badges(tables, queue, number))
@@ -282,13 +203,13 @@ def _moment(time: Any) -> str:
 def _recipient_row(tables: QueueTables, position: int) -> Row:
     row = tables.recipients.iloc[position]
     queue, number = str(row["queue"]), int(row["message_number"])
-    retry = _known(row["next_retry"])
+    retry = known(row["next_retry"])
     key = f"{queue}/{number}"
     cells = (
         Cell(queue),
         Cell(str(number)),
-        Cell(str(_known(row["channel"]) or "–")),
-        address_cell(_known(row["address"])),
+        Cell(str(known(row["channel"]) or "–")),
+        address_cell(known(row["address"])),
         Cell("✓ done" if bool(row["done"]) else "to do"),
         Cell("–")
         if retry is None
@@ -297,24 +218,16 @@ def _recipient_row(tables: QueueTables, position: int) -> Row:
     return Row(f"{key}#{position}", key, cells, *_badges(tables, queue, number))
 
 
-def page_html(page: Page) -> Html:
+def page_html(page: QueuePage) -> Html:
     """Return a page as a table that needs no kernel."""
-    columns = COLUMNS[page.view]
-    if not page.rows:
-        return tag("p", page.empty, cls="ik-empty")
-    head = tag("tr", *(tag("th", name, cls=cls, scope="col") for name, cls in columns))
-    rows = [tag("tr", *_cells_html(row, columns)) for row in page.rows]
-    caption = tag("caption", f"{page.view}: {page.where}")
-    return tag("table", caption, tag("thead", head), tag("tbody", *rows), cls="ik-table ik-queue-table")
+    return table_html(page, lambda row: _cells_html(row, page.columns), columns=page.columns, cls="ik-queue-table")
 
 
-def _cells_html(row: Row, columns: Sequence[tuple[str, str]]) -> list[Html]:
-    cells = []
-    for cell, (name, cls) in zip(row.cells, columns, strict=False):
-        label = tag("span", name, cls="ik-queue-label", aria_hidden="true")
-        hover = {"title": cell.hover} if cell.hover else {}
-        value = tag("span", cell.text, cls=f"ik-chip {cell.cls}" if cell.cls else "ik-queue-value", **hover)
-        cells.append(tag("td", label, value, cls=cls))
+def _cells_html(row: Row, columns: Columns) -> list[Html]:
+    cells = [
+        cell_html(cell, column, label="ik-queue-label", value="ik-queue-value")
+        for cell, column in zip(row.cells, columns, strict=False)
+    ]
     badges = [
         tag("span", f"⚠ {rule}", cls="ik-chip ik-queue-badge", title=f"{text}. {why}") for rule, text, why in row.badges
     ]

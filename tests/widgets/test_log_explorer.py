@@ -13,7 +13,7 @@ from indimail_kit import lab, logs
 from indimail_kit.errors import FormatError, LabError
 from indimail_kit.visible import is_hidden
 from indimail_kit.widgets import LogExplorer
-from indimail_kit.widgets.log_pages import PAGE_ROWS
+from indimail_kit.widgets.pages import PAGE_ROWS
 
 CANARY = "canary-4711@example.com"
 

@@ -14,7 +14,6 @@ from indimail_kit.widgets.html import style_classes
 from indimail_kit.widgets.log_bars import MAX_BARS, bars_document, bars_of, bars_sentence
 from indimail_kit.widgets.log_pages import (
     COLUMNS,
-    PAGE_ROWS,
     SIGNS,
     VIEWS,
     chosen_sentence,
@@ -27,6 +26,7 @@ from indimail_kit.widgets.log_pages import (
 from indimail_kit.widgets.log_raw import MAX_LINES, Opened, opened_html, raw_command, read_raw
 from indimail_kit.widgets.log_rows import lines_of_row, title_of
 from indimail_kit.widgets.log_tables import NOT_A_TIME, OUTCOMES, Filters, read_tables
+from indimail_kit.widgets.pages import PAGE_ROWS
 
 NS = 10**9
 STAMP = b"@400000004b9d888d06072d6e "

@@ -16,7 +16,7 @@ from indimail_kit.lab.corpus import make_queue
 from indimail_kit.mailqueue import Queues, open_queues
 from indimail_kit.visible import is_hidden
 from indimail_kit.widgets import QueueBrowser
-from indimail_kit.widgets.queue_pages import PAGE_ROWS
+from indimail_kit.widgets.pages import PAGE_ROWS
 
 NOW_S = int(time.time())
 FAULTS = ["inode-differs", "unknown-record", "unknown-file"]

@@ -14,13 +14,11 @@ from indimail_kit.lab.corpus import make_queue
 from indimail_kit.mailqueue import open_queues, read_message
 from indimail_kit.mailqueue.violations import Violation
 from indimail_kit.visible import is_hidden
+from indimail_kit.widgets.pages import MAX_CHARACTERS, PAGE_ROWS, address_cell
 from indimail_kit.widgets.queue_grid import options_of
 from indimail_kit.widgets.queue_pages import (
     COLUMNS,
-    MAX_CHARACTERS,
-    PAGE_ROWS,
     VIEWS,
-    address_cell,
     chosen_sentence,
     page_holding,
     page_html,
