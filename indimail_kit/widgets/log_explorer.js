@@ -9,7 +9,7 @@ const COLUMNS = [
   "ik-log-c-queue", "ik-log-c-number", "ik-log-c-moment", "ik-log-c-address", "ik-log-c-count", "ik-log-c-done",
   "ik-log-c-age", "ik-log-c-outcome", "ik-log-c-text", "ik-log-c-only",
 ];
-const TYPING_MS = 300;
+const ROW = { cls: "ik-log-row", label: "ik-log-label", value: "ik-log-value", classes: COLUMNS, chips: CHIPS };
 const DRAWN = ["view", "outcome", "text", "busy", "sentence", "tone"];
 
 function render({ model, el }) {
@@ -25,11 +25,7 @@ function render({ model, el }) {
   const filters = make("div", "ik-log-filters", view);
   filters.setAttribute("role", "group");
   filters.setAttribute("aria-label", "Filters");
-  const words = make("label", "ik-toggle-line ik-log-words", filters);
-  make("span", "ik-caption", words, "address");
-  const text = make("input", "ik-input", words);
-  text.type = "search";
-  text.placeholder = "part of sender or recipient";
+  const [text, stopWords] = makeWords(filters, "ik-log-words", model);
   const label = make("label", "ik-toggle-line ik-log-filter", filters);
   make("span", "ik-caption", label, "outcome");
   const outcome = make("select", "ik-input", label);
@@ -48,19 +44,8 @@ function render({ model, el }) {
     button.addEventListener("click", () => setTrait(model, "view", name));
     return [name, { button, word }];
   }));
-  const table = make("table", "ik-table ik-log-table", view);
-  table.setAttribute("role", "grid");
-  const head = make("tr", "", make("thead", "", table));
-  head.setAttribute("role", "row");
-  const body = make("tbody", "", table);
-  const nothing = make("p", "ik-empty", view);
-  const pager = make("div", "ik-queue-pager", view);
-  const back = makeButton(pager, "‹ previous", "ik-toggle");
-  const where = make("span", "ik-numbers", pager);
-  const on = makeButton(pager, "next ›", "ik-toggle");
-  make("span", "ik-hint", pager, "arrows move, Enter opens the raw lines, → a row's button, PgUp and PgDn turn the page, Esc closes");
-  back.addEventListener("click", () => turn(-1));
-  on.addEventListener("click", () => turn(1));
+  const hint = "arrows move, Enter opens the raw lines, → a row's button, PgUp and PgDn turn the page, Esc closes";
+  const { body, draw: drawPage, turn } = makePages(view, "ik-log-table", COLUMNS, hint, model);
   const below = make("div", "ik-log-below", view);
   const line = make("div", "ik-command", view);
   make("span", "ik-caption", line, "in a terminal");
@@ -68,20 +53,9 @@ function render({ model, el }) {
   makeButton(line, "copy").title = "Copy the command";
 
   let now = { table: null, opened: null, chips: [], counts: {}, bars: null, command: "", place: "", understood: "" };
-  let lines = [];
-  let at = 0;
+  const lines = makeLines();
   let panel = null;
   let wantsFocus = false;
-  let timer = 0;
-  text.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => setTrait(model, "text", text.value), TYPING_MS);
-  });
-
-  function turn(step) {
-    const { page, pages } = now.table;
-    if (page + step >= 1 && page + step <= pages) setTrait(model, "page", page + step);
-  }
 
   function settle() {
     const isThere = now.table !== null;
@@ -110,19 +84,7 @@ function render({ model, el }) {
   }
 
   function buildRow(row) {
-    const node = make("tr", "ik-log-row", body);
-    node.setAttribute("role", "row");
-    node.setAttribute("aria-label", row.label);
-    node.tabIndex = -1;
-    const { columns } = now.table;
-    row.cells.forEach(([shown, hover, cls], column) => {
-      const [name, place] = columns[column];
-      const cell = make("td", COLUMNS.includes(place) ? place : "", node);
-      cell.setAttribute("role", "gridcell");
-      make("span", "ik-log-label", cell, name).setAttribute("aria-hidden", "true");
-      const value = make("span", CHIPS.includes(cls) ? "ik-chip " + cls : "ik-log-value", cell, shown);
-      if (hover) value.title = hover;
-    });
+    const node = makeRow(body, row, now.table.columns, ROW);
     const last = make("td", "ik-log-c-only", node);
     last.setAttribute("role", "gridcell");
     let button = null;
@@ -135,31 +97,11 @@ function render({ model, el }) {
 
   function drawTable() {
     const hadFocus = body.contains(document.activeElement);
-    const key = hadFocus && lines[at] ? lines[at].key : null;
-    head.replaceChildren();
-    body.replaceChildren();
-    lines = [];
-    const isThere = now.table !== null;
-    if (isThere) {
-      for (const [name, cls] of now.table.columns) {
-        const cell = make("th", COLUMNS.includes(cls) ? cls : "", head, name);
-        cell.setAttribute("role", "columnheader");
-        cell.scope = "col";
-      }
-      table.setAttribute("aria-label", now.table.caption);
-      lines = now.table.rows.map(buildRow);
-      where.textContent = now.table.where;
-      back.disabled = now.table.page <= 1;
-      on.disabled = now.table.page >= now.table.pages;
-      nothing.textContent = now.table.empty;
-    }
-    const found = lines.findIndex((row) => row.key === (key ?? model.get("opened")));
-    at = found >= 0 ? found : Math.max(0, Math.min(at, lines.length - 1));
-    if (lines[at]) lines[at].node.tabIndex = 0;
-    table.hidden = pager.hidden = lines.length === 0;
-    nothing.hidden = !isThere || lines.length > 0;
+    const key = hadFocus && lines.now() ? lines.now().key : null;
+    drawPage(now.table);
+    lines.set(now.table === null ? [] : now.table.rows.map(buildRow), (row) => row.key === (key ?? model.get("opened")));
     drawOpened();
-    if ((hadFocus || wantsFocus) && lines[at]) lines[at].node.focus();
+    if (hadFocus || wantsFocus) lines.now()?.node.focus();
     wantsFocus = false;
   }
 
@@ -168,12 +110,12 @@ function render({ model, el }) {
     if (panel !== null) panel.remove();
     panel = null;
     const opened = now.opened;
-    for (const row of lines) {
+    for (const row of lines.all()) {
       row.node.classList.toggle("ik-log-open", opened !== null && row.key === opened.key);
       row.node.setAttribute("aria-expanded", String(opened !== null && row.key === opened.key));
     }
     if (!opened) return;
-    const row = lines.find(({ key }) => key === opened.key);
+    const row = lines.all().find(({ key }) => key === opened.key);
     let home = below;
     if (row) {
       panel = document.createElement("tr");
@@ -219,30 +161,22 @@ function render({ model, el }) {
     else if ("opened" in draw) drawOpened();
   }
 
-  const find = (node) => lines.findIndex((row) => row.node.contains(node));
-
-  function take(place) {
-    if (lines[at]) lines[at].node.tabIndex = -1;
-    at = place;
-    lines[at].node.tabIndex = 0;
-  }
-
   function open(place) {
-    setTrait(model, "opened", model.get("opened") === lines[place].key ? "" : lines[place].key);
+    const { key } = lines.all()[place];
+    setTrait(model, "opened", model.get("opened") === key ? "" : key);
   }
 
   function only(place) {
     wantsFocus = true;
-    model.send({ only: lines[place].key });
+    model.send({ only: lines.all()[place].key });
   }
 
   body.addEventListener("keydown", (event) => {
-    const place = find(event.target);
+    const place = lines.find(event.target);
     if (place < 0) return;
-    const { node, button } = lines[place];
-    const moves = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: lines.length - 1 };
-    if (event.key in moves) lines[Math.max(0, Math.min(lines.length - 1, moves[event.key]))].node.focus();
-    else if (event.key === "ArrowRight") button?.focus();
+    const { node, button } = lines.all()[place];
+    if (lines.move(event.key, place)) return event.preventDefault();
+    if (event.key === "ArrowRight") button?.focus();
     else if (event.key === "ArrowLeft") node.focus();
     else if (event.key === "PageDown" || event.key === "PageUp") {
       wantsFocus = true;
@@ -252,23 +186,24 @@ function render({ model, el }) {
     event.preventDefault();
   });
   body.addEventListener("focusin", (event) => {
-    const place = find(event.target);
-    if (place >= 0) take(place);
+    const place = lines.find(event.target);
+    if (place >= 0) lines.take(place);
   });
   body.addEventListener("click", (event) => {
-    const place = find(event.target);
+    const place = lines.find(event.target);
     if (place < 0) return;
-    take(place);
-    if (event.target === lines[place].button) only(place);
+    lines.take(place);
+    const { node, button } = lines.all()[place];
+    if (event.target === button) only(place);
     else {
-      lines[place].node.focus();
+      node.focus();
       open(place);
     }
   });
   const stop = listen(() => el.closest(".ik-journey") ?? el, (event) => {
     if (model.get("opened")) {
       setTrait(model, "opened", "");
-      lines[at]?.node.focus();
+      lines.now()?.node.focus();
     } else if (model.get("brush")[0] >= 0 && event.target.matches(".ik-log-edge")) setTrait(model, "brush", [-1, -1]);
     else return;
     event.preventDefault();
@@ -283,7 +218,7 @@ function render({ model, el }) {
   return () => {
     stop();
     stopBrush();
-    clearTimeout(timer);
+    stopWords();
     for (const name of DRAWN) model.off("change:" + name, settle);
     model.off("change:brush", markBrush);
     model.off("msg:custom", onMessage);

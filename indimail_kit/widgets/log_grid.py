@@ -14,7 +14,7 @@ from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.log_drop import MAX_DROP_BYTES, MAX_FILES, PIECE_BYTES, Drop
 from indimail_kit.widgets.log_pages import SIGNS, VIEW_WORDS, VIEWS
 from indimail_kit.widgets.log_tables import OUTCOMES
-from indimail_kit.widgets.scripts import LOG_PARTS, SWITCHES, script
+from indimail_kit.widgets.scripts import LOG_PARTS, SWITCHES, TABLE_PARTS, script
 
 _OUTCOME_WORDS: Final = [["all outcomes", ""], *([f"{SIGNS[name][0]} {SIGNS[name][1]}", name] for name in OUTCOMES)]
 
@@ -41,7 +41,7 @@ class LogGrid(anywidget.AnyWidget):
         on_files: Called with the names and octets of dropped files.
     """
 
-    _esm = script("log_explorer.js", SWITCHES, LOG_PARTS)
+    _esm = script("log_explorer.js", SWITCHES, TABLE_PARTS, LOG_PARTS)
     _css = style_sheet()
 
     view = t.Enum(VIEWS, default_value="messages").tag(sync=True)

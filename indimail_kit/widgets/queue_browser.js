@@ -8,7 +8,9 @@ const COLUMNS = [
   "ik-queue-c-queue", "ik-queue-c-number", "ik-queue-c-state", "ik-queue-c-age", "ik-queue-c-count", "ik-queue-c-address",
   "ik-queue-c-done", "ik-queue-c-channel", "ik-queue-c-moment", "ik-queue-c-badges",
 ];
-const TYPING_MS = 300;
+const ROW = {
+  cls: "ik-queue-row", label: "ik-queue-label", value: "ik-queue-value", classes: COLUMNS, chips: STATES,
+};
 const SET = ["options", "queue", "state", "age", "text", "only_anomalies", "order", "view", "counts", "chosen", "is_filtered", "command"];
 
 function makeSelect(parent, caption, name, model) {
@@ -45,11 +47,7 @@ function render({ model, el }) {
   const filters = make("div", "ik-queue-filters", view);
   filters.setAttribute("role", "group");
   filters.setAttribute("aria-label", "Filters");
-  const words = make("label", "ik-toggle-line ik-queue-filter ik-queue-words", filters);
-  make("span", "ik-caption", words, "address");
-  const text = make("input", "ik-input", words);
-  text.type = "search";
-  text.placeholder = "part of sender or recipient";
+  const [text, stopWords] = makeWords(filters, "ik-queue-filter ik-queue-words", model);
   const selects = Object.fromEntries(["queue", "state", "age", "order"].map((name) => [name, makeSelect(filters, name, name, model)]));
   const only = make("label", "ik-toggle-line ik-queue-filter", filters);
   const box = make("input", "ik-box", only);
@@ -62,36 +60,13 @@ function render({ model, el }) {
   clear.addEventListener("click", () => { model.send({ clear: true }); text.focus(); });
   const status = makeStatus(view);
 
-  const table = make("table", "ik-table ik-queue-table", view);
-  table.setAttribute("role", "grid");
-  const head = make("tr", "", make("thead", "", table));
-  head.setAttribute("role", "row");
-  const body = make("tbody", "", table);
-  const nothing = make("p", "ik-empty", view);
-  const pager = make("div", "ik-queue-pager", view);
-  const back = makeButton(pager, "‹ previous", "ik-toggle");
-  const where = make("span", "ik-numbers", pager);
-  const on = makeButton(pager, "next ›", "ik-toggle");
-  make("span", "ik-hint", pager, "arrows move, Enter opens, → a row's badges, PgUp and PgDn turn the page, Esc closes");
+  const hint = "arrows move, Enter opens, → a row's badges, PgUp and PgDn turn the page, Esc closes";
+  const { body, draw: drawPage, turn } = makePages(view, "ik-queue-table", COLUMNS, hint, model);
   const drawCommand = makeCommand(view, model);
-  back.addEventListener("click", () => turn(-1));
-  on.addEventListener("click", () => turn(1));
 
-  let lines = [];
-  let at = 0;
+  const lines = makeLines();
   let shownWhy = null;
   let wantsFocus = false;
-
-  let timer = 0;
-  text.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => setTrait(model, "text", text.value), TYPING_MS);
-  });
-
-  function turn(step) {
-    const { page, pages } = model.get("table");
-    if (page + step >= 1 && page + step <= pages) setTrait(model, "page", page + step);
-  }
 
   function settle() {
     place.textContent = model.get("place");
@@ -127,7 +102,7 @@ function render({ model, el }) {
     const why = document.createElement("tr");
     why.className = "ik-queue-because";
     why.setAttribute("role", "row");
-    row.line.after(why);
+    row.node.after(why);
     const cell = make("td", "", why);
     cell.setAttribute("role", "gridcell");
     cell.colSpan = model.get("table").columns.length;
@@ -140,29 +115,17 @@ function render({ model, el }) {
   }
 
   function buildRow(row) {
-    const line = make("tr", "ik-queue-row", body);
-    line.setAttribute("role", "row");
-    line.setAttribute("aria-label", row.label);
-    line.tabIndex = -1;
-    const { columns } = model.get("table");
-    row.cells.forEach(([shown, hover, cls], column) => {
-      const [name, place] = columns[column];
-      const cell = make("td", COLUMNS.includes(place) ? place : "", line);
-      cell.setAttribute("role", "gridcell");
-      make("span", "ik-queue-label", cell, name).setAttribute("aria-hidden", "true");
-      const value = make("span", STATES.includes(cls) ? "ik-chip " + cls : "ik-queue-value", cell, shown);
-      if (hover) value.title = hover;
-    });
-    const last = make("td", "ik-queue-c-badges", line);
+    const node = makeRow(body, row, model.get("table").columns, ROW);
+    const last = make("td", "ik-queue-c-badges", node);
     last.setAttribute("role", "gridcell");
-    const built = { line, id: row.id, key: row.key, badges: [] };
+    const built = { node, id: row.id, key: row.key, badges: [] };
     for (const [rule, said, why] of row.badges) {
-      const node = make("button", "ik-chip ik-queue-badge", last, "⚠ " + rule);
-      node.type = "button";
-      node.tabIndex = -1;
-      node.title = said;
-      node.setAttribute("aria-expanded", "false");
-      built.badges.push({ node, said, why });
+      const badge = make("button", "ik-chip ik-queue-badge", last, "⚠ " + rule);
+      badge.type = "button";
+      badge.tabIndex = -1;
+      badge.title = said;
+      badge.setAttribute("aria-expanded", "false");
+      built.badges.push({ node: badge, said, why });
     }
     if (row.more) make("span", "ik-more", last, row.more);
     return built;
@@ -170,64 +133,38 @@ function render({ model, el }) {
 
   function draw() {
     const hadFocus = body.contains(document.activeElement);
-    const id = hadFocus && lines[at] ? lines[at].id : null;
-    const now = model.get("table");
+    const id = hadFocus && lines.now() ? lines.now().id : null;
     shownWhy = null;
-    head.replaceChildren();
-    for (const [name, cls] of now.columns) {
-      const cell = make("th", COLUMNS.includes(cls) ? cls : "", head, name);
-      cell.setAttribute("role", "columnheader");
-      cell.scope = "col";
-    }
-    body.replaceChildren();
-    table.setAttribute("aria-label", now.caption);
-    lines = now.rows.map(buildRow);
-    const found = lines.findIndex((row) => (id === null ? row.key === model.get("opened") : row.id === id));
-    at = found >= 0 ? found : Math.max(0, Math.min(at, lines.length - 1));
-    if (lines[at]) lines[at].line.tabIndex = 0;
+    drawPage(model.get("table"));
+    const isWanted = (row) => (id === null ? row.key === model.get("opened") : row.id === id);
+    lines.set(model.get("table").rows.map(buildRow), isWanted);
     mark();
-    table.hidden = lines.length === 0;
-    nothing.hidden = lines.length > 0;
-    nothing.textContent = now.empty;
-    pager.hidden = lines.length === 0;
-    where.textContent = now.where;
-    back.disabled = now.page <= 1;
-    on.disabled = now.page >= now.pages;
-    if ((hadFocus || wantsFocus) && lines[at]) lines[at].line.focus();
+    if (hadFocus || wantsFocus) lines.now()?.node.focus();
     wantsFocus = false;
   }
 
   function mark() {
     const opened = model.get("opened");
-    for (const row of lines) {
-      row.line.classList.toggle("ik-queue-open", row.key === opened);
-      row.line.setAttribute("aria-selected", String(row.key === opened));
+    for (const row of lines.all()) {
+      row.node.classList.toggle("ik-queue-open", row.key === opened);
+      row.node.setAttribute("aria-selected", String(row.key === opened));
     }
   }
 
-  const find = (node) => lines.findIndex(({ line }) => line.contains(node));
-
-  function take(place) {
-    if (lines[at]) lines[at].line.tabIndex = -1;
-    at = place;
-    lines[at].line.tabIndex = 0;
-  }
-
   function open(place) {
-    const { key } = lines[place];
+    const { key } = lines.all()[place];
     if (model.get("view") === "queues") model.send({ queue: key });
     else setTrait(model, "opened", model.get("opened") === key ? "" : key);
   }
 
   function onKey(event) {
-    const place = find(event.target);
+    const place = lines.find(event.target);
     if (place < 0) return;
-    const row = lines[place];
+    const row = lines.all()[place];
     const badge = row.badges.findIndex(({ node }) => node === event.target);
-    const moves = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: lines.length - 1 };
-    if (event.key in moves) lines[Math.max(0, Math.min(lines.length - 1, moves[event.key]))].line.focus();
-    else if (event.key === "ArrowRight") row.badges[Math.min(badge + 1, row.badges.length - 1)]?.node.focus();
-    else if (event.key === "ArrowLeft") (badge > 0 ? row.badges[badge - 1].node : row.line).focus();
+    if (lines.move(event.key, place)) return event.preventDefault();
+    if (event.key === "ArrowRight") row.badges[Math.min(badge + 1, row.badges.length - 1)]?.node.focus();
+    else if (event.key === "ArrowLeft") (badge > 0 ? row.badges[badge - 1].node : row.node).focus();
     else if (event.key === "PageDown" || event.key === "PageUp") {
       wantsFocus = true;
       turn(event.key === "PageDown" ? 1 : -1);
@@ -239,19 +176,20 @@ function render({ model, el }) {
 
   body.addEventListener("keydown", onKey);
   body.addEventListener("focusin", (event) => {
-    const place = find(event.target);
-    if (place >= 0) take(place);
+    const place = lines.find(event.target);
+    if (place >= 0) lines.take(place);
   });
   body.addEventListener("click", (event) => {
-    const place = find(event.target);
+    const place = lines.find(event.target);
     if (place < 0) return;
-    const badge = lines[place].badges.find(({ node }) => node === event.target);
-    take(place);
+    const row = lines.all()[place];
+    const badge = row.badges.find(({ node }) => node === event.target);
+    lines.take(place);
     if (badge) {
       badge.node.focus();
-      explain(lines[place], badge);
+      explain(row, badge);
     } else {
-      lines[place].line.focus();
+      row.node.focus();
       open(place);
     }
   });
@@ -261,7 +199,7 @@ function render({ model, el }) {
       explain(null, shownWhy.badge);
     } else if (model.get("opened")) {
       setTrait(model, "opened", "");
-      lines[at]?.line.focus();
+      lines.now()?.node.focus();
     } else return;
     event.preventDefault();
   });
@@ -275,7 +213,7 @@ function render({ model, el }) {
   return () => {
     stop();
     stopClock();
-    clearTimeout(timer);
+    stopWords();
     for (const [name, call] of events) model.off(name, call);
   };
 }

@@ -10,7 +10,7 @@ import traitlets as t
 from indimail_kit.widgets.html import style_sheet
 from indimail_kit.widgets.queue_pages import VIEWS
 from indimail_kit.widgets.queue_tables import AGES, NO_STATE, ORDERS, STATE_NAMES
-from indimail_kit.widgets.scripts import QUEUE_PARTS, SWITCHES, script
+from indimail_kit.widgets.scripts import QUEUE_PARTS, SWITCHES, TABLE_PARTS, script
 
 _STATE_WORDS: Final = {"": "all states", NO_STATE: "no state"}
 
@@ -74,7 +74,7 @@ class QueueGrid(anywidget.AnyWidget):
         tone: Class of the sentence.
     """
 
-    _esm = script("queue_browser.js", SWITCHES, QUEUE_PARTS)
+    _esm = script("queue_browser.js", SWITCHES, TABLE_PARTS, QUEUE_PARTS)
     _css = style_sheet()
 
     place = t.Unicode("").tag(sync=True)

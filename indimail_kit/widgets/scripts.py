@@ -14,6 +14,9 @@ SWITCHES = "switches.js"
 QUEUE_PARTS = "queue_parts.js"
 """How old a picture of the queue is, and the command that shows the same; asked for by name."""
 
+TABLE_PARTS = "table_parts.js"
+"""A table of pages with rows to walk through; asked for by name."""
+
 LOG_PARTS = "log_parts.js"
 """The drop zone and the brush of LogExplorer; asked for by name."""
 

@@ -1,0 +1,108 @@
+/* A table of pages with rows to walk through, and the field for a part of an address: what QueueBrowser and LogExplorer
+ * share.
+ *
+ * Rule 1: text reaches the page through textContent and aria-label only; classes come from a closed set.
+ */
+const TYPING_MS = 300;
+
+/* The field; what is typed becomes the trait when the fingers rest. Returns the field, and what ends it. */
+function makeWords(filters, cls, model) {
+  const label = make("label", "ik-toggle-line " + cls, filters);
+  make("span", "ik-caption", label, "address");
+  const text = make("input", "ik-input", label);
+  text.type = "search";
+  text.placeholder = "part of sender or recipient";
+  let timer = 0;
+  text.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => setTrait(model, "text", text.value), TYPING_MS);
+  });
+  return [text, () => clearTimeout(timer)];
+}
+
+/* An empty table. `draw` takes a page, or null before there is one; `turn` sets the trait "page", if there is such a page. */
+function makePages(view, cls, classes, hint, model) {
+  const table = make("table", "ik-table " + cls, view);
+  table.setAttribute("role", "grid");
+  const head = make("tr", "", make("thead", "", table));
+  head.setAttribute("role", "row");
+  const body = make("tbody", "", table);
+  const nothing = make("p", "ik-empty", view);
+  const pager = make("div", "ik-queue-pager", view);
+  const back = makeButton(pager, "‹ previous", "ik-toggle");
+  const where = make("span", "ik-numbers", pager);
+  const on = makeButton(pager, "next ›", "ik-toggle");
+  make("span", "ik-hint", pager, hint);
+  let now = null;
+  const turn = (step) => {
+    if (now && now.page + step >= 1 && now.page + step <= now.pages) setTrait(model, "page", now.page + step);
+  };
+  back.addEventListener("click", () => turn(-1));
+  on.addEventListener("click", () => turn(1));
+  const draw = (page) => {
+    now = page;
+    head.replaceChildren();
+    body.replaceChildren();
+    const isEmpty = now === null || now.rows.length === 0;
+    table.hidden = pager.hidden = isEmpty;
+    nothing.hidden = now === null || !isEmpty;
+    if (now === null) return;
+    for (const [name, place] of now.columns) {
+      const cell = make("th", classes.includes(place) ? place : "", head, name);
+      cell.setAttribute("role", "columnheader");
+      cell.scope = "col";
+    }
+    table.setAttribute("aria-label", now.caption);
+    nothing.textContent = now.empty;
+    where.textContent = now.where;
+    back.disabled = now.page <= 1;
+    on.disabled = now.page >= now.pages;
+  };
+  return { body, draw, turn };
+}
+
+/* Rows of which one at a time is in the Tab order. Each line has `node`, and what it is known by. */
+function makeLines() {
+  let lines = [];
+  let at = 0;
+  return {
+    all: () => lines,
+    now: () => lines[at],
+    find: (node) => lines.findIndex((line) => line.node.contains(node)),
+    set(fresh, isWanted) {
+      lines = fresh;
+      const found = lines.findIndex(isWanted);
+      at = found >= 0 ? found : Math.max(0, Math.min(at, lines.length - 1));
+      if (lines[at]) lines[at].node.tabIndex = 0;
+    },
+    take(place) {
+      if (lines[at]) lines[at].node.tabIndex = -1;
+      at = place;
+      lines[at].node.tabIndex = 0;
+    },
+    /* Says whether the key moved the focus to another row. */
+    move(key, place) {
+      const moves = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: lines.length - 1 };
+      if (!(key in moves)) return false;
+      lines[Math.max(0, Math.min(lines.length - 1, moves[key]))].node.focus();
+      return true;
+    },
+  };
+}
+
+/* A row with its cells, each with the name of its column for a narrow page. */
+function makeRow(body, row, columns, { cls, label, value, classes, chips }) {
+  const node = make("tr", cls, body);
+  node.setAttribute("role", "row");
+  node.setAttribute("aria-label", row.label);
+  node.tabIndex = -1;
+  row.cells.forEach(([shown, hover, chip], column) => {
+    const [name, place] = columns[column];
+    const cell = make("td", classes.includes(place) ? place : "", node);
+    cell.setAttribute("role", "gridcell");
+    make("span", label, cell, name).setAttribute("aria-hidden", "true");
+    const said = make("span", chips.includes(chip) ? "ik-chip " + chip : value, cell, shown);
+    if (hover) said.title = hover;
+  });
+  return node;
+}
