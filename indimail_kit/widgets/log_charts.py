@@ -174,7 +174,7 @@ def reason_figure(table: pd.DataFrame, theme: str = "light", *, is_narrow: bool 
         axes.barh(place, count, color=colour, hatch=hatch, edgecolor=colours.ground)
         axes.text(count, place, f" {count:,}", color=colours.text, va="center", fontsize=9)
     axes.set_yticks(places)
-    labels = axes.set_yticklabels([label_text(one, _LABEL[is_narrow]) for one in some["reason"]])
+    labels = axes.set_yticklabels([reason_label(one, _LABEL[is_narrow]) for one in some["reason"]])
     for label in labels:
         label.set_parse_math(False)
     axes.margins(x=0.15)
@@ -183,6 +183,15 @@ def reason_figure(table: pd.DataFrame, theme: str = "light", *, is_narrow: bool 
         handles = [Patch(facecolor=c, hatch=h, edgecolor=colours.ground, label=name) for name, (c, h) in look.items()]
         axes.legend(handles=handles, loc="lower right", facecolor=colours.ground, labelcolor=colours.text, fontsize=9)
     return figure
+
+
+def reason_label(reason: str, most: int) -> str:
+    """Return a reason as a picture can show it: what the other host said, if it spoke.
+
+    Reports begin alike and differ there; the numbers beside the picture have the whole.
+    """
+    _, spoke, said = reason.partition("Remote host said: ")
+    return label_text(said.partition("/")[0] if spoke else reason.removesuffix("/"), most)
 
 
 def label_text(text: str, most: int) -> str:

@@ -8,7 +8,7 @@ from indimail_kit import lab, logs
 from indimail_kit.errors import LabError
 from indimail_kit.tables import questions
 from indimail_kit.widgets import ConcurrencyChart, DelayChart, ReasonChart
-from indimail_kit.widgets.log_charts import MAX_REASONS, THEMES, label_text, reason_figure, reasons_frame
+from indimail_kit.widgets.log_charts import MAX_REASONS, THEMES, label_text, reason_figure, reason_label, reasons_frame
 
 CHARTS = (DelayChart, ConcurrencyChart, ReasonChart)
 
@@ -68,6 +68,23 @@ def test_colours_can_be_told_from_their_ground(theme):
     for colour, least in ((theme.text, 4.5), (theme.series[0], 3), (theme.series[1], 3)):
         high, low = sorted((light(colour), light(theme.ground)), reverse=True)
         assert (high + 0.05) / (low + 0.05) >= least
+
+
+@pytest.mark.parametrize(
+    ("reason", "label"),
+    [
+        (
+            "From: <address> RCPT: <address> <ip> does not like it./Remote host said: 451 4.7.1 greylisted/Bye./",
+            "451 4.7.1 greylisted",
+        ),
+        ("Sorry, no mailbox here by that name. (#5.1.1)/", "Sorry, no mailbox here by that name. (#5.1.1)"),
+        ("Remote host said: ", ""),
+    ],
+    ids=["the other host's words", "our own", "it said nothing"],
+)
+def test_a_label_says_what_differs(reason, label):
+    """Two reasons once had one label, since reports begin alike and were cut at their end."""
+    assert reason_label(reason, 58) == label
 
 
 def test_hostile_reasons_are_drawn_as_text(payloads):
