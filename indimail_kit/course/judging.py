@@ -105,3 +105,24 @@ def judge_names(
         return is_wanted_any
     sentences = (wrong(name) for name in sorted(names - right))
     return next((sentence for sentence in sentences if sentence), missing)
+
+
+def judge_letters(
+    letters: Iterable[str],
+    drawn: Drawn,
+    answer: object,
+    *,
+    wrong: Callable[[str], str],
+    missing: str,
+    is_wanted_any: str,
+) -> str | None:
+    """Judge a set of the letters under which things were shown; see `judge_names`."""
+    return judge_names(
+        drawn,
+        answer,
+        listed=frozenset(letters),
+        what="Letters",
+        wrong=wrong,
+        missing=missing,
+        is_wanted_any=is_wanted_any,
+    )

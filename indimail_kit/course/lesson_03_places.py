@@ -14,7 +14,7 @@ from typing import Final, cast
 from indimail_kit.course.answers import as_text, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.judging import first_mistake, judge_names, judge_text, text_of
+from indimail_kit.course.judging import first_mistake, judge_letters, judge_text, text_of
 from indimail_kit.course.lesson_02_setting import SPLIT
 from indimail_kit.errors import QueueError
 from indimail_kit.mailqueue.layout import QueueLayout
@@ -131,11 +131,10 @@ def _solve_copied(given: Mapping[str, object]) -> set[str]:
 
 
 def _judge_copied(drawn: Drawn, answer: object) -> str | None:
-    return judge_names(
+    return judge_letters(
+        LETTERS,
         drawn,
         answer,
-        listed=frozenset(LETTERS),
-        what="Letters",
         wrong=lambda letter: f"{letter} is in order: name and inode are equal, and the remainder fits.",
         missing="These are wrong, but one is missing. Look at inode and name, and at the directory, of each.",
         is_wanted_any="Not all of them: at least one is as qmail-queue made it.",

@@ -13,7 +13,7 @@ from typing import Final
 
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.judging import judge_choices, judge_names, text_of
+from indimail_kit.course.judging import judge_choices, judge_letters, text_of
 from indimail_kit.course.lesson_02_setting import SPLIT
 from indimail_kit.course.lesson_03_places import LETTERS, draw_number
 from indimail_kit.errors import QueueError
@@ -120,11 +120,10 @@ def _solve_broken(given: Mapping[str, object]) -> set[str]:
 
 
 def _judge_broken(drawn: Drawn, answer: object) -> str | None:
-    return judge_names(
+    return judge_letters(
+        LETTERS,
         drawn,
         answer,
-        listed=frozenset(LETTERS),
-        what="Letters",
         wrong=lambda letter: f"{letter} is in order: one of the states has exactly these files.",
         missing="These are broken, but one is missing. Hold each of the six against the patterns of the states.",
         is_wanted_any="Not all of them: some have the files of a state.",

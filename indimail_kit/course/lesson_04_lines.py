@@ -13,7 +13,7 @@ from typing import Final
 
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.judging import judge_choices, judge_names, judge_text, text_of
+from indimail_kit.course.judging import judge_choices, judge_letters, judge_text, text_of
 from indimail_kit.course.lesson_02_setting import NETWORKS
 from indimail_kit.course.log_lines import NS, LogWriter, draw_time_ns
 from indimail_kit.course.words import draw_user
@@ -204,11 +204,10 @@ FORGED: Final = Exercise(
     ),
     draw=_draw_forged,
     solve=_solve_forged,
-    judge=lambda drawn, answer: judge_names(
+    judge=lambda drawn, answer: judge_letters(
+        _SIX,
         drawn,
         answer,
-        listed=frozenset(_SIX),
-        what="Letters",
         wrong=lambda letter: f"{letter} has the number in a text that a stranger wrote: an address, or a report.",
         missing="These are about it, but one is missing. Which words may stand in front of the number?",
         is_wanted_any="Not all of them: some only look so.",

@@ -14,7 +14,7 @@ from typing import Final, cast
 from indimail_kit.course.answers import as_number, kind_of
 from indimail_kit.course.exercise import Drawn, Exercise
 from indimail_kit.course.feedback import Grade
-from indimail_kit.course.judging import judge_names, judge_text, text_of
+from indimail_kit.course.judging import judge_letters, judge_text, text_of
 from indimail_kit.course.lesson_02_setting import NETWORKS
 from indimail_kit.course.log_lines import NS, LogWriter, draw_time_ns
 from indimail_kit.course.words import NAMES, draw_user
@@ -153,11 +153,10 @@ REASON: Final = Exercise(
     ),
     draw=_draw_reasons,
     solve=_solve_reasons,
-    judge=lambda drawn, answer: judge_names(
+    judge=lambda drawn, answer: judge_letters(
+        _SIX,
         drawn,
         answer,
-        listed=frozenset(_SIX),
-        what="Letters",
         wrong=lambda letter: f"{letter} has other words than A: something else went wrong there.",
         missing="These belong together, but one is missing. A itself counts, too.",
         is_wanted_any="Not all of them: there is more than one reason.",
