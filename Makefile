@@ -3,12 +3,13 @@
 # Settings (each may stand behind the command, as in `make lab LAB_ARGS=--no-browser`):
 #   LAB_ARGS    handed to `indimail-kit notebook`, which hands on to JupyterLab what it does not know itself
 #   TEST_ARGS   handed to pytest, for a part of the tests: TEST_ARGS="tests/auth -x"
+#   COURSE_ARGS handed to the run of the course: notebooks/02_qhpsi.ipynb --learner ann
 #   BENCH_ARGS  handed to each benchmark
 #   PYTHON      the Python to build .venv/ with, instead of the newest one found
 #   APT         `no`: install no system packages
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint crash bench screenshots
+.PHONY: help lab test lint crash course bench screenshots
 MAKEFLAGS += --no-print-directory
 
 export APT PYTHON
@@ -44,6 +45,10 @@ lint: ## Check style, types, import directions and spelling; changes nothing
 crash: ## Break the queue at every system call, and print what was lost, doubled or left (minutes)
 	@tools/setup test
 	INDIMAIL_KIT_CRASH=full $(BIN)/python -m pytest -m crash -p no:randomly -o faulthandler_timeout=1200 $(if $(TEST_ARGS),$(TEST_ARGS),tests)
+
+course: ## Run every notebook unanswered and with every exercise solved, and print what it took
+	@tools/setup test
+	@$(BIN)/python tools/run_course.py $(COURSE_ARGS)
 
 bench: ## Measure, and print ratios against the parts we build on
 	@tools/setup test
