@@ -190,9 +190,9 @@ def test_no_line_of_qmail_smtpd_tcpserver_clamd_and_freshclam_is_unknown(name: s
 def test_every_shape_of_the_census_is_known_and_written_again() -> None:
     """line-shapes.txt holds an example of every shape seen, some only in logs that were not kept."""
     marker = b"           e.g. "
-    examples = [
-        line[len(marker) :] for line in octets_of("logs/line-shapes.txt").splitlines() if line.startswith(marker)
-    ]
+    lines = octets_of("logs/line-shapes.txt").splitlines()
+    examples = [line[len(marker) :] for line in lines if line.startswith(marker)]
+    assert [line.startswith(marker) for line in lines] == [False, True] * len(examples)  # each shape has its example
     events = [parse_line(line) for line in examples]
     assert len(examples) == 63
     assert [event.line for event in events if event.kind == "unknown"] == []
