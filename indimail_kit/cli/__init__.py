@@ -16,6 +16,7 @@ import click
 from indimail_kit import __version__, sigchld
 from indimail_kit.cli.accounts import accounts
 from indimail_kit.cli.auth import auth
+from indimail_kit.cli.case import case
 from indimail_kit.cli.checkpassword import checkpassword
 from indimail_kit.cli.doctor import doctor
 from indimail_kit.cli.lab import lab
@@ -62,7 +63,7 @@ def main() -> None:
 
 
 for _verb in (
-    lab, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, queue, logs, trace, service, tcprules, doctor,
+    lab, case, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, queue, logs, trace, service, tcprules, doctor,
     notebook,
 ):  # fmt: skip
     main.add_command(_verb)

@@ -9,6 +9,8 @@ qmail-lspawn) in one process, with real files, real sockets, a real clamd of its
 Place in the journey: above all rooms that do the work; below course, widgets and the command line that show it.
 """
 
+from indimail_kit.lab.cases import open_case as open_case
+from indimail_kit.lab.cases import start_case as start_case
 from indimail_kit.lab.corpus import make_queue as make_queue
 from indimail_kit.lab.demo import CASES as CASES
 from indimail_kit.lab.demo import run_demo as run_demo
@@ -35,6 +37,8 @@ __all__ = [
     "StationState",
     "make_logs",
     "make_queue",
+    "open_case",
     "record_lesson_tapes",
     "run_demo",
+    "start_case",
 ]

@@ -30,17 +30,18 @@ _LINE_DOT: Final = re.compile(rb"(?m)^\.")
 class _Client(smtplib.SMTP):
     """smtplib's client, which tells its port before it connects."""
 
-    def __init__(self, *, on_port: Callable[[int], None], timeout: float) -> None:
+    def __init__(self, *, on_port: Callable[[int], None], timeout: float, source: str = "") -> None:
         super().__init__(local_hostname=CLIENT_HOST, timeout=timeout)
         # IndiMail takes addresses of any octets without SMTPUTF8; smtplib would refuse to send them.
         self.command_encoding = "utf-8"
         self._on_port = on_port
+        self._source = source
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             connection.settimeout(timeout)
-            connection.bind((host, 0))
+            connection.bind((self._source or host, 0))
             self._on_port(connection.getsockname()[1])
             connection.connect((host, port))
         except BaseException:
@@ -66,6 +67,7 @@ def send_mail(
     timeout_s: float,
     on_port: Callable[[int], None],
     on_reply: Callable[[str, str], None],
+    source: str = "",
 ) -> None:
     """Log in and send one mail; tell each reply that decides.
 
@@ -80,12 +82,13 @@ def send_mail(
         timeout_s: Longest wait for a reply (unit: s).
         on_port: Told the client's port before it connects.
         on_reply: Told ("auth" | "mail" | "rcpt" | "data", reply line).
+        source: Address that the client connects from; "" for the server's own.
 
     Raises:
         OSError: The connection broke; smtplib's own exceptions are OSErrors.
         ValueError: An address holds a line end, or a character that no octets stand for.
     """
-    client = _Client(on_port=on_port, timeout=timeout_s)
+    client = _Client(on_port=on_port, timeout=timeout_s, source=source)
     try:
         code, text = client.connect(*address)
         if code != 220:
