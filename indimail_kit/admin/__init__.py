@@ -6,7 +6,8 @@
 
 ``plan`` is pure: it makes a `Plan` from what was read, each step with the command that a person would type, what it
 does, and what cannot be undone. ``run`` shows it, asks, checks before each step that things are still as they were
-seen, and stops at the first failure. ``services`` looks at a service and plans for it, ``queue_plan`` at a queue::
+seen, and stops at the first failure. ``services`` looks at a service and plans for it, ``queue_plan`` at a queue.
+``overview`` is the first look at all queues, ``queue_scan`` asks a scanner about a message that lies in one::
 
     plan = plan_service_up("/service/clamd")
     print(plan.text)
@@ -17,6 +18,8 @@ Place in the journey: beside the lab, above all rooms that do the work; what wor
 
 from __future__ import annotations
 
+from indimail_kit.admin.overview import Overview as Overview
+from indimail_kit.admin.overview import look_at_queues as look_at_queues
 from indimail_kit.admin.plan import Plan as Plan
 from indimail_kit.admin.plan import Step as Step
 from indimail_kit.admin.queue_plan import QueueRepair as QueueRepair
@@ -25,6 +28,8 @@ from indimail_kit.admin.queue_plan import plan_hold as plan_hold
 from indimail_kit.admin.queue_plan import plan_queue_repair as plan_queue_repair
 from indimail_kit.admin.queue_plan import plan_release as plan_release
 from indimail_kit.admin.queue_plan import plan_trash as plan_trash
+from indimail_kit.admin.queue_scan import QueuedScan as QueuedScan
+from indimail_kit.admin.queue_scan import scan_queued as scan_queued
 from indimail_kit.admin.run import Report as Report
 from indimail_kit.admin.run import run_plan as run_plan
 from indimail_kit.admin.services import plan_service_down as plan_service_down
@@ -32,10 +37,13 @@ from indimail_kit.admin.services import plan_service_up as plan_service_up
 from indimail_kit.admin.services import plan_variable as plan_variable
 
 __all__ = [
+    "Overview",
     "Plan",
     "QueueRepair",
+    "QueuedScan",
     "Report",
     "Step",
+    "look_at_queues",
     "plan_expire",
     "plan_hold",
     "plan_queue_repair",
@@ -45,4 +53,5 @@ __all__ = [
     "plan_trash",
     "plan_variable",
     "run_plan",
+    "scan_queued",
 ]

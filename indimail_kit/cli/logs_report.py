@@ -314,12 +314,12 @@ def report_verb(
 
 def _document(view: str, table: pd.DataFrame) -> dict[str, Any]:
     """Return an answer as JSON has it."""
-    columns = {name: [_plain(cell) for cell in table[name]] for name in table.columns}
+    columns = {name: [plain(cell) for cell in table[name]] for name in table.columns}
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     return rows[0] if view == "overall" else {"rows": rows}
 
 
-def _plain(cell: Any) -> Any:
+def plain(cell: Any) -> Any:
     """Return a cell as JSON has it: times in ISO 8601, UTC; null for what is missing."""
     import pandas as pd
 

@@ -11,8 +11,11 @@ import click
 from indimail_kit.cli.output import EXIT_FAILED, EXIT_FOUND, json_option, print_json, print_pairs
 from indimail_kit.cli.queue_check import check_verb
 from indimail_kit.cli.queue_list import list_verb, shape_verb
+from indimail_kit.cli.queue_overview import overview_verb
 from indimail_kit.cli.queue_repair import repair_verb
+from indimail_kit.cli.queue_scan import scan_verb
 from indimail_kit.cli.queue_show import show_verb
+from indimail_kit.cli.queue_stuck import stuck_verb
 
 if TYPE_CHECKING:
     from indimail_kit.errors import QueueError
@@ -24,7 +27,9 @@ def queue() -> None:
     """Queues: make one, put a message into one, look at what waits, find and repair what is wrong."""
 
 
-for _verb in (list_verb, show_verb, shape_verb, check_verb, repair_verb):
+for _verb in (
+    overview_verb, list_verb, show_verb, stuck_verb, shape_verb, scan_verb, check_verb, repair_verb,
+):  # fmt: skip
     queue.add_command(_verb)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,27 +23,35 @@ from indimail_kit.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from indimail_kit.qhpsi import ClamdClient, ScanAnswer, Scanner
 
 
+def scanner_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--scanner``, ``--socket`` and ``--qhpsi`` to a verb."""
+    scanner = click.option(
+        "--scanner",
+        type=click.Choice(["auto", "clamd", "embedded", "command"]),
+        default="auto",
+        show_default=True,
+        help="auto: a private clamd with the teaching signatures where clamd is installed, else the embedded rules.",
+    )
+    socket = click.option(
+        "--socket",
+        metavar="PATH|HOST:PORT",
+        help="Ask the clamd behind this socket instead (its own signatures). HOST:PORT is TCP: the files travel there "
+        "unencrypted.",
+    )
+    text = click.option(
+        "--qhpsi", "command_text", help="With --scanner command: the QHPSI value to run. Default $QHPSI."
+    )
+    return scanner(socket(text(command)))
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--scanner",
-    type=click.Choice(["auto", "clamd", "embedded", "command"]),
-    default="auto",
-    show_default=True,
-    help="auto: a private clamd with the teaching signatures where clamd is installed, else the embedded rules.",
-)
-@click.option(
-    "--socket",
-    metavar="PATH|HOST:PORT",
-    help="Ask the clamd behind this socket instead (its own signatures). HOST:PORT is TCP: the files travel there "
-    "unencrypted.",
-)
-@click.option("--qhpsi", "command_text", help="With --scanner command: the QHPSI value to run. Default $QHPSI.")
+@scanner_options
 @json_option
 def scan(files: tuple[Path, ...], scanner: str, socket: str | None, command_text: str | None, as_json: bool) -> None:
     """Tell of each file whether the scanner finds something.
@@ -133,3 +142,16 @@ def _scanner(choice: str, socket: str | None, command_text: str | None) -> Itera
     else:
         with ClamdDaemon() as daemon:
             yield qhpsi.clamd(daemon.socket_path)
+
+
+@contextlib.contextmanager
+def believing_scanner(choice: str, socket: str | None, command_text: str | None) -> Iterator[Scanner]:
+    """Give the scanner that was asked for; a clamd's CLEAN counts only while it finds EICAR."""
+    from indimail_kit import qhpsi
+    from indimail_kit.qhpsi.canary import CanaryScanner
+
+    with _scanner(choice, socket, command_text) as ask:
+        if isinstance(ask, qhpsi.ClamdClient):
+            yield CanaryScanner(ask, functools.partial(ask.scan_stream, qhpsi.eicar()))
+        else:
+            yield ask

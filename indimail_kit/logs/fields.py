@@ -32,6 +32,9 @@ _SAFE: Final = bytes(
     for octet in range(256)
 )
 
+_ESCAPED: Final = re.compile(r"\\x[0-9a-f]{2}")
+"""An octet that is no UTF-8, as our tables write it."""
+
 
 def logsafe(octets: bytes) -> bytes:
     r"""Clean octets as qmail-send does before it logs an address or a report.
@@ -47,6 +50,16 @@ def logsafe(octets: bytes) -> bytes:
         b'Sorry,_100__full./'
     """
     return octets.partition(b"\0")[0].translate(_SAFE)
+
+
+def cleaned(address: str) -> str:
+    r"""Return an address as qmail-send logs it, in lower case: what two logs can be compared by.
+
+    Example:
+        >>> cleaned("Ann Doe@example.com") == cleaned("ann_doe@EXAMPLE.com")
+        True
+    """
+    return logsafe(_ESCAPED.sub("_", address).encode("utf-8", "replace")).decode("ascii").lower()
 
 
 def one_line(octets: bytes) -> bytes:

@@ -38,6 +38,11 @@ class Verdict(enum.Enum):
         """Return it as a person reads it: "NOT SCANNED"."""
         return self.value.replace("_", " ")
 
+    @property
+    def mark(self) -> str:
+        """Return the sign that stands beside the word, a shape of its own for each."""
+        return {"CLEAN": "✓", "INFECTED": "✕", "NOT_SCANNED": "?", "ERROR": "!"}[self.value]
+
 
 @dataclass(frozen=True, slots=True)
 class ScanAnswer:

@@ -31,6 +31,9 @@ from indimail_kit.tables.queue_schemas import QUEUE_ANOMALIES as QUEUE_ANOMALIES
 from indimail_kit.tables.queue_schemas import QUEUE_MESSAGES as QUEUE_MESSAGES
 from indimail_kit.tables.queue_schemas import QUEUE_RECIPIENTS as QUEUE_RECIPIENTS
 from indimail_kit.tables.queue_schemas import QUEUE_TABLES as QUEUE_TABLES
+from indimail_kit.tables.queue_schemas import QUEUES as QUEUES
+from indimail_kit.tables.queue_schemas import STUCK as STUCK
+from indimail_kit.tables.queue_schemas import STUCK_REASONS as STUCK_REASONS
 from indimail_kit.tables.schemas import DELIVERIES as DELIVERIES
 from indimail_kit.tables.schemas import EVENTS as EVENTS
 from indimail_kit.tables.schemas import MESSAGES as MESSAGES
@@ -49,6 +52,7 @@ __all__ = [
     "EVENTS",
     "MESSAGES",
     "QSHAPE",
+    "QUEUES",
     "QUEUE_ANOMALIES",
     "QUEUE_MESSAGES",
     "QUEUE_RECIPIENTS",
@@ -56,6 +60,8 @@ __all__ = [
     "SCANS",
     "SESSIONS",
     "STATUS",
+    "STUCK",
+    "STUCK_REASONS",
     "TABLES",
     "TAPE",
     "Column",

@@ -1,7 +1,7 @@
 """One function for each question of an administrator; the answer is a table.
 
-The questions of queues are here; those of logs are in `questions_logs_mail`, `_reasons`, `_time` and `_smtp`, and named
-here, too.
+The questions of queues are here and in `questions_stuck`; those of logs are in `questions_logs_mail`, `_reasons`,
+`_time` and `_smtp`; all are named here.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from indimail_kit.tables.questions_logs_time import concurrency as concurrency
 from indimail_kit.tables.questions_logs_time import gaps as gaps
 from indimail_kit.tables.questions_logs_time import message_rate as message_rate
 from indimail_kit.tables.questions_logs_time import queue_at as queue_at
+from indimail_kit.tables.questions_stuck import stuck as stuck
+from indimail_kit.tables.questions_stuck import stuck_reasons as stuck_reasons
 from indimail_kit.tables.queue_frames import domain_of, messages, recipients
 from indimail_kit.tables.queue_schemas import BUCKET_NAMES, BUCKETS_MIN, QSHAPE
 

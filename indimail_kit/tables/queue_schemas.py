@@ -106,5 +106,80 @@ QSHAPE: Final = Table(
 )
 """The domain with the most comes first."""
 
-QUEUE_TABLES: Final = (QUEUE_MESSAGES, QUEUE_RECIPIENTS, QUEUE_ANOMALIES, QSHAPE)
+_NO_DEFERRAL: Final = "where no deferral is known"
+
+STUCK: Final = Table(
+    "STUCK",
+    "one recipient that a message of the queue still has to reach, and why it was not reached yet",
+    (
+        _QUEUE,
+        _NUMBER,
+        QUEUE_RECIPIENTS["channel"],
+        QUEUE_RECIPIENTS["address"],
+        QUEUE_RECIPIENTS["domain"],
+        QUEUE_MESSAGES["sender"],
+        QUEUE_MESSAGES["age_s"],
+        QUEUE_RECIPIENTS["next_retry"],
+        Column("deferrals", "int64", "deferrals of this recipient in the log", NEVER, "DELIVERIES", "deliveries"),
+        Column("last_at", "datetime64[ns, UTC]", "when it was deferred last", _NO_DEFERRAL, "DELIVERIES"),
+        Column("reason", "str", "reason of that, with marks for what differs each time", _NO_DEFERRAL, "DELIVERIES"),
+        Column("text", "str", "the same as it was logged", _NO_DEFERRAL, "DELIVERIES"),
+        Column(
+            "confidence",
+            "str",
+            "certain: number, birth, size and sender agree, or likely: one of them is not told or was changed",
+            _NO_DEFERRAL,
+            "the join of MESSAGES by queue, number and lifetime",
+        ),
+        Column("note", "str", "why no reason is known, or why it is only likely", 'never: "" for nothing', "the join"),
+    ),
+    key=("queue", "message_number", "channel", "address"),
+)
+"""The rows are in the order of QUEUE_RECIPIENTS; recipients that are done are left out."""
+
+STUCK_REASONS: Final = Table(
+    "STUCK_REASONS",
+    "one reason for which recipients wait",
+    (
+        Column("reason", "str", "the reason, or why none is known", NEVER, "STUCK"),
+        Column("is_known", "bool", "it is what the log says, no guess and no gap", NEVER, "STUCK"),
+        Column("recipients", "int64", "recipients that wait for it", NEVER, "STUCK", "recipients"),
+        Column("likely", "int64", "of these, those that are likely only", NEVER, "STUCK", "recipients"),
+        Column("messages", "int64", "messages of these", NEVER, "STUCK", "messages"),
+        Column("domains", "int64", "domains of these", NEVER, "STUCK", "domains"),
+        Column("oldest_age_s", "Int64", "age of the oldest of these messages", "where no age is known", "STUCK", "s"),
+        Column("next_retry", "datetime64[ns, UTC]", "the earliest next retry", "without one", "STUCK"),
+        Column("last_at", "datetime64[ns, UTC]", "the last deferral", _NO_DEFERRAL, "STUCK"),
+        Column("example", "str", "the text of one", _NO_DEFERRAL, "STUCK"),
+    ),
+    key=("reason", "is_known"),
+)
+"""The reason of the most recipients comes first; what is not known stands behind what is."""
+
+QUEUES: Final = Table(
+    "QUEUES",
+    "one queue, looked at as a whole",
+    (
+        _QUEUE,
+        Column("messages", "int64", "messages in any state", NEVER, "QUEUE_MESSAGES", "messages"),
+        Column("writing", "int64", "of these, S2 and S3: qmail-queue is not done", NEVER, "QUEUE_MESSAGES", "messages"),
+        Column("waiting", "int64", "of these, S4: todo-proc has not taken them", NEVER, "QUEUE_MESSAGES", "messages"),
+        Column("delivering", "int64", "of these, S5: preprocessed", NEVER, "QUEUE_MESSAGES", "messages"),
+        Column("broken", "int64", "of these, in no state", NEVER, "QUEUE_MESSAGES", "messages"),
+        Column("bouncing", "int64", "of these, with a bounce that is being collected", NEVER, "bounce", "messages"),
+        Column("to_do", "int64", "recipients that are not done", NEVER, "QUEUE_MESSAGES", "recipients"),
+        Column("size_bytes", "int64", "size of the messages", NEVER, "QUEUE_MESSAGES", "octets"),
+        Column("oldest_age_s", "Int64", "age of the oldest", "where no age is known", "QUEUE_MESSAGES", "s"),
+        Column("anomalies", "int64", "rules that are broken", NEVER, "QUEUE_ANOMALIES", "rules"),
+        Column("holder_pid", "Int64", "process of qmail-send that holds the queue; 0 = one that cannot be seen",
+               "where nobody holds it, or it cannot be told", "/proc/locks"),
+        Column("free_bytes", "int64", "room left on its disk for a plain user", NEVER, "statvfs", "octets"),
+        Column("free_inodes", "Int64", "files that can still be made there", "where the file system has no limit",
+               "statvfs", "inodes"),
+    ),
+    key=("queue",),
+)  # fmt: skip
+"""The rows are in the order of the queues."""
+
+QUEUE_TABLES: Final = (QUEUE_MESSAGES, QUEUE_RECIPIENTS, QUEUE_ANOMALIES, QSHAPE, STUCK, STUCK_REASONS, QUEUES)
 """Every table of a snapshot."""

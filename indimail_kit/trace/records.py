@@ -5,32 +5,20 @@ Rule 1: values only; all times are those of qmail-send's host.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.logs.fields import logsafe
+from indimail_kit.logs.fields import cleaned as cleaned
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from indimail_kit.trace.index import LogIndex
 
-_ESCAPED: Final = re.compile(r"\\x[0-9a-f]{2}")
 _NAT: Final = -(2**63)
 
 Key = tuple[str, int]
 """Queue and message number."""
-
-
-def cleaned(address: str) -> str:
-    r"""Return an address as qmail-send logs it, in lower case: what two logs can be compared by.
-
-    Example:
-        >>> cleaned("Ann Doe@example.com") == cleaned("ann_doe@EXAMPLE.com")
-        True
-    """
-    return logsafe(_ESCAPED.sub("_", address).encode("utf-8", "replace")).decode("ascii").lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,12 @@ class Sign:
 
 
 VERDICTS: Final = {
-    verdict.value: Sign(verdict.words, mark, cls, meaning)
-    for verdict, mark, cls, meaning in (
-        (Verdict.CLEAN, "✓", "ik-clean", "The scanner answered OK, exactly."),
-        (Verdict.INFECTED, "✕", "ik-infected", "The scanner named a signature."),
-        (Verdict.NOT_SCANNED, "?", "ik-not-scanned", "Nobody looked, or not at all of it. That is not clean."),
-        (Verdict.ERROR, "!", "ik-error", "The scanner could not answer. That is not clean."),
+    verdict.value: Sign(verdict.words, verdict.mark, cls, meaning)
+    for verdict, cls, meaning in (
+        (Verdict.CLEAN, "ik-clean", "The scanner answered OK, exactly."),
+        (Verdict.INFECTED, "ik-infected", "The scanner named a signature."),
+        (Verdict.NOT_SCANNED, "ik-not-scanned", "Nobody looked, or not at all of it. That is not clean."),
+        (Verdict.ERROR, "ik-error", "The scanner could not answer. That is not clean."),
     )
 }
 """Verdict of a scan -> its sign. Solid, solid, dashed, dotted outline."""
