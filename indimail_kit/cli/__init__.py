@@ -23,6 +23,7 @@ from indimail_kit.cli.lab import lab
 from indimail_kit.cli.logs import logs
 from indimail_kit.cli.notebook import notebook
 from indimail_kit.cli.output import EXIT_FAILED, complain
+from indimail_kit.cli.progress import progress
 from indimail_kit.cli.qhpsi import qhpsi
 from indimail_kit.cli.qmail_queue import qmail_queue
 from indimail_kit.cli.queue import queue
@@ -64,6 +65,6 @@ def main() -> None:
 
 for _verb in (
     lab, case, auth, accounts, checkpassword, scan, qhpsi, qmail_queue, queue, logs, trace, service, tcprules, doctor,
-    notebook,
+    progress, notebook,
 ):  # fmt: skip
     main.add_command(_verb)

@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from indimail_kit.course.answers import as_text, is_unanswered
+from indimail_kit.course.class_key import (
+    CLASS_KEY_VARIABLE,
+    ClassKey,
+    SignatureState,
+    judge_signature,
+    read_class_key,
+)
 from indimail_kit.course.exercise import Exercise, Learner, learner_named
 from indimail_kit.course.feedback import Feedback, Hint, Solution, State, Task
 from indimail_kit.course.progress import NOTHING, Progress, Record, Row, read_progress
@@ -29,32 +36,49 @@ class Classroom:
 
         Args:
             exercises: In the order of the lessons.
-            environ: Environment; SOLUTIONS_VARIABLE is read at each use.
+            environ: Environment; SOLUTIONS_VARIABLE is read at each use, CLASS_KEY_VARIABLE until a key was read.
         """
         self._exercises = {exercise.number: exercise for exercise in exercises}
         self._environ = environ
         self._are_solutions_allowed = True
         self._learner = learner_named("")
         self._records: dict[str, Record] = {}
+        self._class_key: ClassKey | None = None
+        self._goes_on_unsigned = False
 
-    def begin(self, learner: str = "") -> Progress:
-        """Say who learns; each name gets values of its own. Another name begins with an empty table."""
+    def begin(self, learner: str = "", *, class_key_file: str | Path | None = None) -> Progress:
+        """Say who learns; each name gets values of its own. Another name begins with an empty table.
+
+        Args:
+            learner: The name.
+            class_key_file: File with the class's key, to sign what is saved; else CLASS_KEY_VARIABLE names it.
+
+        Raises:
+            FormatError: The file holds no key.
+            OSError: It cannot be read.
+        """
+        if class_key_file is not None:
+            self._class_key = read_class_key(class_key_file)
         beginner = learner_named(learner)
         if beginner.seed != self._learner.seed:
             self._records = {}
+            self._goes_on_unsigned = False
         self._learner = beginner
         return self.progress()
 
     def resume(self, path: str | Path) -> Progress:
-        """Go on where a saved file ends.
+        """Go on where a saved file ends; in a class with a key, it is noted when that file has no good signature.
 
         Raises:
-            FormatError: The file is none of ours.
-            OSError: It cannot be read.
+            FormatError: The file is none of ours, or the class's key is none.
+            OSError: One of the two cannot be read.
         """
-        name, records = read_progress(path)
-        self._learner = learner_named(name)
-        self._records = {number: record for number, record in records.items() if number in self._exercises}
+        key = self._key()
+        saved = read_progress(path)
+        is_good = judge_signature(saved.document, key)[0] is SignatureState.GOOD
+        self._learner = learner_named(saved.learner)
+        self._records = {number: record for number, record in saved.records.items() if number in self._exercises}
+        self._goes_on_unsigned = key is not None and (saved.goes_on_unsigned or not is_good)
         return self.progress()
 
     @property
@@ -119,12 +143,25 @@ class Classroom:
         return self._shows_solutions()
 
     def progress(self, lesson: str = "") -> Progress:
-        """Return how far the learner is; of one lesson ("01") if it is named, and all of it is saved all the same."""
+        """Return how far the learner is; of one lesson ("01") if it is named, and all of it is saved all the same.
+
+        Raises:
+            FormatError: The class's key is none.
+            OSError: It cannot be read.
+        """
         rows = tuple(
             Row(number, exercise.grade.value, exercise.title, self._record(exercise))
             for number, exercise in self._exercises.items()
         )
-        return Progress(self._learner.name, rows, (as_text(lesson) or "").strip())
+        shown = (as_text(lesson) or "").strip()
+        return Progress(self._learner.name, rows, shown, self._key(), self._goes_on_unsigned)
+
+    def _key(self) -> ClassKey | None:
+        """Return the class's key, if it has one."""
+        path = self._environ.get(CLASS_KEY_VARIABLE, "")
+        if self._class_key is None and path:
+            self._class_key = read_class_key(path)
+        return self._class_key
 
     def _find(self, number: object) -> Exercise | None:
         return self._exercises.get((as_text(number) or "").strip())

@@ -1,4 +1,4 @@
-"""How far a learner is: a table in memory, and a file if the learner wants one.
+"""How far a learner is: a table in memory, and a file if the learner wants one, signed if the class has a key.
 
 Rule 1: no answer and no value of an exercise is in it, so that a file can be handed in or shared.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from indimail_kit.course.class_key import ClassKey, signed
 from indimail_kit.course.markup import sentence_html
+from indimail_kit.course.small_file import read_small_file
 from indimail_kit.errors import FormatError
 from indimail_kit.visible import visible
 
@@ -63,11 +65,15 @@ class Progress:
         learner: The name, "" for nobody in particular.
         rows: All exercises, in order.
         lesson: The lesson that is shown, as "01"; "" for all of them.
+        class_key: What a saved file is signed with, None for no signature.
+        goes_on_unsigned: Whether it went on, in a class with a key, from a file without a good signature.
     """
 
     learner: str
     rows: tuple[Row, ...]
     lesson: str = ""
+    class_key: ClassKey | None = field(default=None, repr=False)
+    goes_on_unsigned: bool = False
 
     @property
     def shown(self) -> tuple[Row, ...]:
@@ -113,13 +119,17 @@ class Progress:
         return f"{who}{self.right_count} of {len(self.shown)} exercises done"
 
     def save(self, path: str | Path) -> Path:
-        """Write a file that `course.resume` reads; returns its path.
+        """Write a file that `course.resume` reads, and a trainer: signed in a class with a key. Returns its path.
 
         Raises:
             OSError: It cannot be written.
         """
         records = {row.number: _as_document(row.record) for row in self.rows if row.record != NOTHING}
-        document = {"format": FORMAT, "learner": self.learner, "exercises": records}
+        document: dict[str, object] = {"format": FORMAT, "learner": self.learner, "exercises": records}
+        if self.goes_on_unsigned:
+            document["goes_on_unsigned"] = True
+        if self.class_key is not None:
+            document = signed(document, self.class_key)
         target = Path(path)
         target.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         return target
@@ -147,26 +157,44 @@ def _as_document(record: Record) -> dict[str, object]:
     }
 
 
-def read_progress(path: str | Path) -> tuple[str, dict[str, Record]]:
-    """Return the learner's name and the records of a file.
+@dataclass(frozen=True, slots=True)
+class SavedProgress:
+    """What a file of progress holds.
+
+    Attributes:
+        learner: The name in it.
+        records: Exercise -> what happened with it.
+        goes_on_unsigned: Whether it says that it went on from a file without a good signature.
+        document: All of it, as it was read, for its signature.
+    """
+
+    learner: str
+    records: Mapping[str, Record]
+    goes_on_unsigned: bool = False
+    document: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+
+def read_progress(path: str | Path) -> SavedProgress:
+    """Read a file of progress; its signature is not looked at.
 
     Raises:
         FormatError: The file is none of ours.
         OSError: It cannot be read.
     """
-    file = Path(path)
-    if file.stat().st_size > MAX_FILE_BYTES:
-        raise FormatError(_EXPECTED, source=str(file))
+    source = str(path)
+    octets = read_small_file(path, max_bytes=MAX_FILE_BYTES, expected=_EXPECTED)
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(octets)
     except (ValueError, RecursionError) as error:
-        raise FormatError(_EXPECTED, source=str(file)) from error
+        raise FormatError(_EXPECTED, source=source) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise FormatError(_EXPECTED, source=str(file))
+        raise FormatError(_EXPECTED, source=source)
     learner, exercises = document.get("learner"), document.get("exercises")
-    if not isinstance(learner, str) or not isinstance(exercises, dict):
-        raise FormatError(_EXPECTED, source=str(file))
-    return learner, {number: _read_record(record, source=str(file)) for number, record in exercises.items()}
+    goes_on = document.get("goes_on_unsigned", False)
+    if not isinstance(learner, str) or not isinstance(exercises, dict) or type(goes_on) is not bool:
+        raise FormatError(_EXPECTED, source=source)
+    records = {number: _read_record(record, source=source) for number, record in exercises.items()}
+    return SavedProgress(learner, records, goes_on, document)
 
 
 def _read_record(document: object, *, source: str) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +23,9 @@ def test_what_was_saved_is_read(tmp_path, name, record):
     path = Progress(name, (Row("01.1", "◯", "a", record), Row("01.2", "◯", "b", Record()))).save(tmp_path / "p.json")
     records = {"01.1": record} if record != Record() else {}
 
-    assert read_progress(path) == (name, records)
+    saved = read_progress(path)
+
+    assert (saved.learner, saved.records, saved.goes_on_unsigned) == (name, records, False)
 
 
 GOOD = {"attempts": 1, "hints": 0, "right": True, "solution_seen": False}
@@ -37,6 +40,7 @@ GOOD = {"attempts": 1, "hints": 0, "right": True, "solution_seen": False}
         {"format": FORMAT},
         {"format": FORMAT, "learner": 1, "exercises": {}},
         {"format": FORMAT, "learner": "ann", "exercises": []},
+        {"format": FORMAT, "learner": "ann", "exercises": {}, "goes_on_unsigned": 1},
         {"format": FORMAT, "learner": "ann", "exercises": {"01.1": 1}},
         *(
             {"format": FORMAT, "learner": "ann", "exercises": {"01.1": {**GOOD, **wrong}}}
@@ -73,6 +77,16 @@ def test_a_huge_file_is_not_read(tmp_path):
 
     with pytest.raises(FormatError):
         read_progress(path)
+
+
+def test_a_fifo_is_not_waited_for(tmp_path):
+    """A name that nobody writes to is refused at once; a directory, too."""
+    os.mkfifo(tmp_path / "fifo.json")
+
+    with pytest.raises(FormatError):
+        read_progress(tmp_path / "fifo.json")
+    with pytest.raises(FormatError):
+        read_progress(tmp_path)
 
 
 def test_the_table_reads_as_text():
