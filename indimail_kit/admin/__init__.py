@@ -35,6 +35,7 @@ from indimail_kit.admin.run import run_plan as run_plan
 from indimail_kit.admin.services import plan_service_down as plan_service_down
 from indimail_kit.admin.services import plan_service_up as plan_service_up
 from indimail_kit.admin.services import plan_variable as plan_variable
+from indimail_kit.admin.site import Site as Site
 
 __all__ = [
     "Overview",
@@ -42,6 +43,7 @@ __all__ = [
     "QueueRepair",
     "QueuedScan",
     "Report",
+    "Site",
     "Step",
     "look_at_queues",
     "plan_expire",

@@ -16,6 +16,8 @@ from indimail_kit.lab.demo import CASES as CASES
 from indimail_kit.lab.demo import run_demo as run_demo
 from indimail_kit.lab.demo_logs import DemoLogs as DemoLogs
 from indimail_kit.lab.demo_logs import make_logs as make_logs
+from indimail_kit.lab.demo_site import DemoSite as DemoSite
+from indimail_kit.lab.demo_site import make_site as make_site
 from indimail_kit.lab.journey import Journey as Journey
 from indimail_kit.lab.journey import RawBlock as RawBlock
 from indimail_kit.lab.journey import Station as Station
@@ -28,6 +30,7 @@ from indimail_kit.lab.tapes import record_lesson_tapes as record_lesson_tapes
 __all__ = [
     "CASES",
     "DemoLogs",
+    "DemoSite",
     "Journey",
     "Lab",
     "RawBlock",
@@ -37,6 +40,7 @@ __all__ = [
     "StationState",
     "make_logs",
     "make_queue",
+    "make_site",
     "open_case",
     "record_lesson_tapes",
     "run_demo",

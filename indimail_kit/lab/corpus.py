@@ -141,7 +141,7 @@ def make_queue(
     layout = create_queue(directory, split=split, bigtodo=bigtodo)
     plan = plan_messages(count, seed=seed, now_s=now_s)
     whole: list[int] = []
-    numbers = tuple(_Writer(layout).write(plan, whole))
+    numbers = tuple(write_messages(layout, plan, whole))
     _write_memories(layout, now_s)
     spoilt: dict[str, int] = {}
     for name in faults:
@@ -152,6 +152,17 @@ def make_queue(
         spoilt[name] = whole.pop()
         FAULTS[name](layout, spoilt[name], now_s)
     return DemoQueue(layout, numbers, spoilt, now_s)
+
+
+def write_messages(layout: QueueLayout, plan: Iterable[DemoMessage], whole: list[int] | None = None) -> Iterator[int]:
+    """Write messages into a queue and yield their numbers, in the order of the plan.
+
+    Args:
+        layout: The queue.
+        plan: The messages.
+        whole: Gets the numbers of those that are preprocessed.
+    """
+    return _Writer(layout).write(plan, [] if whole is None else whole)
 
 
 def _plan_message(random: Random, state: QueueState, qp: int, now_s: int) -> DemoMessage:
@@ -308,7 +319,8 @@ def _mess_octets(message: DemoMessage) -> bytes:
         b"Received: indimail-mta queue %d by host lab.example.com\n (invoked by uid 0); %b\n"
         b"From: <%b>\nSubject: message %d of the lab\n\n"
     ) % (message.qp, date.encode(), message.sender, message.qp)
-    return (head + _BODY)[: message.size_bytes - 1] + b"\n"
+    body = _BODY * (message.size_bytes // len(_BODY) + 1)
+    return (head + body)[: message.size_bytes - 1] + b"\n"
 
 
 def _todo_octets(message: DemoMessage) -> bytes:

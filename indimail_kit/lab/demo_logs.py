@@ -13,7 +13,7 @@ Rule 1: pure: a seed and a time in, octets and values out; `DemoLogs.write` alon
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -97,13 +97,42 @@ def make_logs(
         raise LabError(f"between 1 and {MAX_MESSAGES} messages and between 1 and 99 queues")
     if max_pid is not None and max_pid < FIRST_PID + 200:
         raise LabError(f"a largest process id of {FIRST_PID + 200} or more")
+    return logs_of(play(messages, seed=seed, queues=queues, start_s=start_s, max_pid=max_pid))
+
+
+def play(
+    messages: int,
+    *,
+    seed: int,
+    queues: int,
+    start_s: int,
+    max_pid: int | None = None,
+    length_s: int = _DAY_S,
+    numbers: Mapping[int, int] | None = None,
+) -> DemoServer:
+    """Play a day, or its beginning, and return the server as it stands then.
+
+    Args:
+        messages: Mails that come over SMTP in a day; bounces come on top.
+        seed: Decides everything.
+        queues: Number of queues.
+        start_s: Midnight at which it begins (unit: s since 1970).
+        max_pid: Largest process id; None without one.
+        length_s: How much of the day is played (unit: s).
+        numbers: Message numbers of some mails, see `DemoServer`.
+    """
     random = Random(seed)  # noqa: S311 - a picture, no secret
-    server = DemoServer(random, queues=queues, start_ns=start_s * NS, max_pid=max_pid)
+    server = DemoServer(random, queues=queues, start_ns=start_s * NS, max_pid=max_pid, numbers=numbers)
     for after_s, client in sorted(_arrivals(random, messages)):
         server.expect_mail((start_s * NS) + int(after_s * NS), client)
     for after_s in sorted(_guesses(random, messages)):
         server.expect_guess(start_s * NS + int(after_s * NS), _GUESSER)
-    server.run(until_ns=(start_s + _DAY_S) * NS)
+    server.run(until_ns=(start_s + length_s) * NS)
+    return server
+
+
+def logs_of(server: DemoServer) -> DemoLogs:
+    """Return the logs of a server that has played."""
     return DemoLogs(
         send=_octets(server.send_lines),
         smtpd=_octets(server.smtpd_lines),

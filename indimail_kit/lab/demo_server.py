@@ -14,7 +14,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -83,15 +83,33 @@ class DemoServer:
         send_lines: Lines of qmail-send: time (unit: ns since 1970) and text.
         smtpd_lines: Lines of tcpserver and qmail-smtpd.
         clamd_lines: Lines of clamd.
-        mails: Every mail, bounces included.
+        mails: Every mail, bounces included, in the order in which they got their numbers.
     """
 
-    def __init__(self, random: Random, *, queues: int, start_ns: int, max_pid: int | None = None) -> None:
+    def __init__(
+        self,
+        random: Random,
+        *,
+        queues: int,
+        start_ns: int,
+        max_pid: int | None = None,
+        numbers: Mapping[int, int] | None = None,
+    ) -> None:
+        """Prepare a day.
+
+        Args:
+            random: Source of randomness.
+            queues: Number of queues.
+            start_ns: When the day begins (unit: ns since 1970).
+            max_pid: Largest process id; None without one.
+            numbers: Place among the mails -> its message number; the others get made-up ones.
+        """
         self.send_lines: list[tuple[int, bytes]] = []
         self.smtpd_lines: list[tuple[int, bytes]] = []
         self.clamd_lines: list[tuple[int, bytes]] = []
         self.mails: list[Mail] = []
         self._random = random
+        self._numbers = numbers or {}
         self._start_ns = start_ns
         self._now_ns = start_ns
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
@@ -214,6 +232,11 @@ class DemoServer:
         return int(self._random.lognormvariate(8.5, 1.2)) + 300
 
     def _number(self, queue: _Queue) -> int:
+        """Return the number of a mail that is about to be added to `mails`: the given one, else a made-up one."""
+        made_up = self._made_up_number(queue)
+        return self._numbers.get(len(self.mails), made_up)
+
+    def _made_up_number(self, queue: _Queue) -> int:
         """Return the number of the last file that is gone, as file systems do, else a new one."""
         if len(queue.free) > 1 or (queue.free and self._random.random() < 0.9):
             number = queue.free.pop()
