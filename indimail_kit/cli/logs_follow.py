@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from indimail_kit.cli.output import json_option, note
+from indimail_kit.cli.output import json_option, json_text, note
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def _print_json(item: Event | Notice) -> None:
     from indimail_kit.logs.follow import Notice
 
     row = {"notice": item.kind, "text": item.text, "file": item.file} if isinstance(item, Notice) else _row(item)
-    click.echo(json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8"))
+    click.echo(json_text(row, indent=None))
 
 
 def _row(event: Event) -> dict[str, Any]:

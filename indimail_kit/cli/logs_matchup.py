@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from indimail_kit.visible import visible
+
 
 @click.command("matchup")
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
@@ -23,7 +25,7 @@ def matchup_verb(files: tuple[Path, ...], pending_in: Path | None, pending_out: 
 
     FILE is a log (plain, .gz or .zst) or a multilog directory, oldest first; without one, standard input. A row is `d`
     for a delivery and `m` for a message; `?` is a line that matchup does not know. The rows are for zoverall, zddist
-    and the other scripts of qmailanalog; nothing is changed in them for a terminal.
+    and the other scripts of qmailanalog. On a terminal, characters that would steer it are written out.
     """
     from indimail_kit.logs.matchup_text import MatchupPrinter, matchup_text
 
@@ -32,9 +34,10 @@ def matchup_verb(files: tuple[Path, ...], pending_in: Path | None, pending_out: 
     printer = MatchupPrinter()
     sources = files or (Path("/dev/stdin"),)
     out = sys.stdout.buffer
+    is_seen = sys.stdout.isatty()
     threads = min(2, len(os.sched_getaffinity(0)))
     for text in matchup_text(*sources, pending_in=pending_in, threads=threads, printer=printer):
-        out.write(text)
+        out.write(visible(str(text, "utf-8", "backslashreplace"), kept="\n").encode() if is_seen else text)
     out.flush()
     pending = b"".join(printer.pending())
     if pending_out is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from indimail_kit.visible import visible
+from indimail_kit.visible import is_hidden, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,10 +42,26 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def json_text(document: object, *, indent: int | None = 2) -> str:
+    r"""Return one JSON document in which every character that would steer a terminal is an escape; it says the same.
+
+    An octet of a file name that is no UTF-8 is an escape too, as of a lone surrogate.
+
+    Example:
+        >>> json_text("\u202egnp.exe", indent=None)
+        '"\\u202egnp.exe"'
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=indent)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1] if is_hidden(character, kept="\n") else character
+
+
 def print_json(document: object) -> None:
-    """Print one JSON document; an octet of a file name that is no UTF-8 becomes an escape, as of a lone surrogate."""
-    text = json.dumps(document, ensure_ascii=False, indent=2)
-    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    """Print one JSON document."""
+    click.echo(json_text(document))
 
 
 def complain(text: str) -> None:

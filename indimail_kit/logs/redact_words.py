@@ -61,7 +61,7 @@ _TOKEN: Final = re.compile(
     rb"|(?P<host>[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+)"
     rb"|(?P<count>[0-9]{1,3}(?![0-9A-Za-z]))"
     rb"|(?P<word>[0-9A-Za-z\x80-\xff]+(?:'[a-z]{1,2}(?![0-9A-Za-z]))?)"
-    rb"|(?P<sign>[-\s_.,:;()\[\]/#+=!?\"'*|])"
+    rb"|(?P<sign>[- _.,:;()\[\]/#+=!?\"'*|])"
     rb"|(?P<other>.)",
     re.DOTALL,
 )

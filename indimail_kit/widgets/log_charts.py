@@ -144,20 +144,32 @@ def concurrency_figure(table: pd.DataFrame, theme: str = "light", *, is_narrow: 
 
     dating: Any = dates  # untyped
     colours = THEMES[theme]
-    times = table["time"].dt.tz_localize(None).to_numpy()
+    times = _with_end(table["time"].dt.tz_localize(None).to_numpy())
     for channel, colour, style in zip(("local", "remote"), colours.series, ("-", "--"), strict=True):
         if len(times):
-            axes.step(times, table[f"{channel}_mean"], style, where="post", color=colour, lw=2, label=channel)
-            limit = f"{channel} limit"
-            axes.step(times, table[f"{channel}_max"], ":", where="post", color=colour, lw=1.5, label=limit)
+            means, limits = ([*one, one.iloc[-1]] for one in (table[f"{channel}_mean"], table[f"{channel}_max"]))
+            axes.step(times, means, style, where="post", color=colour, lw=2, label=channel)
+            axes.step(times, limits, ":", where="post", color=colour, lw=1.5, label=f"{channel} limit")
     if len(times):
+        axes.set_xlim(times[0], times[-1])
         axes.set_yscale("symlog", linthresh=1)
-        locator = dating.AutoDateLocator(maxticks=4 if is_narrow else 9)
+        # with so few ticks at least, one of matplotlib's intervals fits any length, and it has nothing to warn of
+        locator = dating.AutoDateLocator(minticks=2 if is_narrow else 3, maxticks=5 if is_narrow else 9)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(dating.ConciseDateFormatter(locator))
     axes.set_ylim(bottom=0)
     _finish(axes, colours, x="time (UTC)", y="deliveries at once", has_legend=len(times) > 0)
     return figure
+
+
+def _with_end(times: Any) -> Any:
+    """Return the begins of spans with the end of the last one, so that it has a length in a picture too."""
+    import numpy as np
+
+    if not len(times):
+        return times
+    every = times[1] - times[0] if len(times) > 1 else np.timedelta64(10, "m")
+    return np.append(times, times[-1] + every)
 
 
 def reason_figure(table: pd.DataFrame, theme: str = "light", *, is_narrow: bool = False) -> Any:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from indimail_kit import lab, logs
 from indimail_kit.errors import LabError
 from indimail_kit.tables import questions
 from indimail_kit.widgets import ConcurrencyChart, DelayChart, ReasonChart
-from indimail_kit.widgets.log_charts import MAX_REASONS, THEMES, label_text, reason_figure, reason_label, reasons_frame
+from indimail_kit.widgets.log_charts import (
+    MAX_REASONS,
+    THEMES,
+    concurrency_figure,
+    concurrency_frame,
+    label_text,
+    reason_figure,
+    reason_label,
+    reasons_frame,
+)
 
 CHARTS = (DelayChart, ConcurrencyChart, ReasonChart)
 
@@ -60,6 +70,20 @@ def test_the_limits_of_all_queues_are_added_up(log):
     frame = ConcurrencyChart(log).frame()
 
     assert (frame["local_max"].max(), frame["remote_max"].max()) == (30, 60)
+
+
+@pytest.mark.parametrize("seconds", [0, 700, 70_000, 200_000, 20_000_000, 60_000_000, 140_000_000])
+def test_a_log_of_any_length_is_drawn_to_its_end(seconds):
+    """One status line is a span of ten minutes, and no warning of matplotlib's; years are drawn too."""
+    line = b"status: local 1/10 remote 2/20 queue1\n"
+    octets = b"".join(b"%d.000000000 %b" % (1_700_000_000 + at, line) for at in {0, seconds})
+    frame = concurrency_frame(logs.read(octets).events, every="10min" if seconds < 10**6 else "1D")
+    every = pd.Timedelta("10min" if seconds < 10**6 else "1D")
+    for is_narrow in (False, True):
+        figure = concurrency_figure(frame, is_narrow=is_narrow)
+        figure.draw_without_rendering()
+        first, last = figure.axes[0].lines[0].get_xdata()[[0, -1]]
+        assert last - first == frame["time"].iloc[-1] - frame["time"].iloc[0] + every
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
