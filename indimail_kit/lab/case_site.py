@@ -7,6 +7,7 @@ Rule 2: what is broken in an unforeseen way is an answer, not an exception.
 from __future__ import annotations
 
 import contextlib
+import smtplib
 import time
 import uuid
 from collections.abc import Mapping
@@ -163,6 +164,8 @@ class Site:
                 authcid=sender, passwd=passwd, timeout_s=timeout_s, source=source,
                 on_port=lambda _port: None, on_reply=lambda _stage, reply: replies.append(reply),
             )  # fmt: skip
+        except smtplib.SMTPServerDisconnected:
+            pass  # it said why, or it did not; what counts is the last reply
         except OSError as error:
             if not replies:
                 raise NoAnswerError(

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from indimail_kit.lab.case import Case, Deed, Finding, Kit, bad, good
+from indimail_kit.lab.case import Case, Deed, Edit, Finding, Kit, bad, good
 from indimail_kit.lab.places import DOMAIN, SMTPD, USERS
 
 if TYPE_CHECKING:
@@ -164,5 +165,110 @@ QHPSI_PATH: Final = Case(
     lab={"scanner": "clamd"},
 )
 
-CASES: Final = (CLAMD_DOWN, QHPSI_PATH)
+# --- QHPSI scans nothing ---------------------------------------------------------------------------------------------
+
+
+def _spoil_words(lab: Lab, facts: dict[str, str]) -> None:
+    words = facts["qhpsi"].split(" ")
+    facts["wrong"] = " ".join([*words[: words.index("-c") + 2], "--ping", facts["tries"]])
+    lab.set_variable("QHPSI", facts["wrong"])
+    lab.send(sender=facts["other_address"], recipient=facts["address"], attach="eicar", subject="Photo")
+    lab.send(sender=facts["address"], recipient=facts["other_address"])
+
+
+QHPSI_WORDS: Final = Case(
+    name="qhpsi-words",
+    title="QHPSI has several words and no %s: everything is clean",
+    complaint="{user} says: {other} sent me the harmless test virus, to see whether we are protected. It lies in my"
+    " Inbox, and its header says X-QHPSI: clean.",
+    truth="QHPSI is {wrong}: the command of the monitoring, which asks clamd whether it is there. It has several words"
+    " and no %s, so it is told no file; it ends with 0 while clamd answers, and 0 means clean. Every mail passes.",
+    hints=(
+        "Does clamd see the mail at all? And which command does qmail-queue run? cat {VARIABLES}/QHPSI",
+        (
+            "indimail-kit qhpsi explain --clear --envdir {VARIABLES} says what becomes of each word, and warns. What"
+            " does --ping of clamdscan do?"
+        ),
+        (
+            "The command must scan, and be told what: clamdscan with --fdpass and --quiet instead of --ping, and %s"
+            " where the file name belongs. Configuration and path are right."
+        ),
+        "indimail-kit service set {SMTPD} QHPSI '{qhpsi}' --no-restart --apply",
+    ),
+    lesson=_LESSON,
+    spoil=_spoil_words,
+    grade=look_at_scan,
+    solve=_solve_qhpsi,
+    draw=lambda rng: {**draw_people(rng), "tries": str(rng.randrange(2, 9))},
+    lab={"scanner": "clamd"},
+)
+
+# --- clamd looks only at small mail ----------------------------------------------------------------------------------
+
+_LARGE: Final = "Line of a large report.\n" * 16_000
+"""A text beyond every limit that is drawn, and far below clamd's own."""
+
+LIMITS: Final = ("MaxFileSize", "MaxScanSize")
+"""The options of clamd.conf that are set too low."""
+
+
+def _draw_limit(rng: random.Random) -> dict[str, str]:
+    return {**draw_people(rng), "limit": f"{rng.randrange(20, 200)}K"}
+
+
+def _spoil_limit(lab: Lab, facts: dict[str, str]) -> None:
+    conf = lab.services.config_path
+    lines = [f"{name} {facts['limit']}\n" for name in LIMITS]
+    conf.write_text(conf.read_text(encoding="utf-8") + "".join(lines), encoding="utf-8")
+    lab.services.down("clamd")
+    lab.services.up("clamd")
+    for body in ("Hello.", _LARGE):
+        lab.send(sender=facts["address"], recipient=facts["other_address"], body=body)
+
+
+def _grade_limit(site: Site) -> Iterator[Finding]:
+    clamd = site.service("clamd")
+    yield good("clamd is up.") if clamd.is_up else bad(f"The service clamd is {clamd.state}.")
+    site.wait_for_clamd()
+    yield from look_at_scan(site, body=_LARGE)
+
+
+def _solve_limit(site: Site) -> Iterator[Deed]:
+    conf = Path(site.facts["clamd_conf"])
+    lines = conf.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = "".join(line for line in lines if line.split(" ")[0] not in LIMITS)
+    yield Edit(conf, kept, f"without the lines {' and '.join(LIMITS)}, so that clamd's own limits hold")
+    yield Kit(("service", "down", str(site.places.services / "clamd"), "--apply", "--yes"))
+    yield Kit(("service", "up", str(site.places.services / "clamd"), "--apply", "--yes"))
+
+
+CLAMD_LIMIT: Final = Case(
+    name="clamd-limit",
+    title="clamd is over its limit: large mail is not looked at",
+    complaint="{user} says: short mails to {other} go out, but my report with the tables stays in the outbox, since the"
+    " server was tuned last week.",
+    truth="clamd.conf has MaxFileSize {limit} and MaxScanSize {limit}. What is longer clamd does not look at, and says"
+    " so (AlertExceedsMax yes); without a verdict qmail-queue refuses for now, with 451. Without AlertExceedsMax clamd"
+    " would say OK, and a large virus would pass.",
+    hints=(
+        "What is different about the mail that stays? indimail-kit logs events {SMTPD_LOG} has reply and size of each.",
+        "The scanner gives no verdict on large mail. Its own log has the reason: tail {clamd_log}/current",
+        (
+            "Heuristics.Limits.Exceeded.MaxFileSize: an option of {clamd_conf} is lower than the mail is long. Leave"
+            " AlertExceedsMax as it is: it tells of mail that nobody looked at."
+        ),
+        (
+            "Take the lines MaxFileSize and MaxScanSize out of {clamd_conf}, then start clamd anew: indimail-kit"
+            " service down {SERVICES}/clamd --apply, and the same with up. Or svc -t {SERVICES}/clamd"
+        ),
+    ),
+    lesson=_LESSON,
+    spoil=_spoil_limit,
+    grade=_grade_limit,
+    solve=_solve_limit,
+    draw=_draw_limit,
+    lab={"scanner": "clamd", "supervised": True},
+)
+
+CASES: Final = (CLAMD_DOWN, CLAMD_LIMIT, QHPSI_PATH, QHPSI_WORDS)
 """All of them."""

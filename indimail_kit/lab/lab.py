@@ -28,9 +28,11 @@ from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, USERS, Places
 from indimail_kit.lab.scanner_troubles import Trouble, TroubleKind, in_trouble
 from indimail_kit.lab.scanners import LabScanner, ScannerChoice
 from indimail_kit.lab.session import SmtpdLimits
+from indimail_kit.lab.small_disk import SmallDisk
 from indimail_kit.lab.talk import describe, station_commands
 from indimail_kit.logs.log import Log, read
 from indimail_kit.mailqueue.enqueue import SAFE, SyncPolicy
+from indimail_kit.mailqueue.layout import SPLIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +66,7 @@ class Lab:
         scanner: ScannerChoice = "auto",
         directory: Path | str | None = None,
         queue_count: int = 3,
+        queue_split: int = SPLIT,
         port: int = 0,
         sync: SyncPolicy = SAFE,
         penalty_s: float = 0.0,
@@ -82,6 +85,7 @@ class Lab:
             scanner: "auto" takes clamd where it is installed, else the embedded rules.
             directory: Existing or new directory to work in and to keep; None makes a temporary one.
             queue_count: Number of queues.
+            queue_split: Sub-directories of mess, info, local, remote in each.
             port: Port on 127.0.0.1; 0 for any free one.
             sync: What is made durable before 250.
             penalty_s: Pause after a wrong password (unit: s); the real server takes 5.
@@ -98,7 +102,8 @@ class Lab:
         self._scanner = LabScanner(scanner, supervised=supervised)
         rng = random.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311 - the same run on wish
         self._settings = Settings(
-            directory=Path(directory) if directory is not None else None, queue_count=queue_count, port=port, sync=sync,
+            directory=Path(directory) if directory is not None else None, queue_count=queue_count,
+            queue_split=queue_split, port=port, sync=sync,
             penalty_s=penalty_s, limits=limits or SmtpdLimits(), challenge=challenge, starttls=starttls,
             indimail_bugs=indimail_bugs, checkpassword=tuple(checkpassword), second_host=second_host, rng=rng,
             next_pid=itertools.count(os.getpid()).__next__,
@@ -306,6 +311,11 @@ class Lab:
             EnvdirError: The name cannot be one of a variable.
         """
         write_variable(self._running_places().variables, name, value)
+
+    def limit_disk(self, size_bytes: int | None) -> None:
+        """Give the queues a disk of so many octets; None for all the room that there is. See `small_disk`."""
+        disk = None if size_bytes is None else SmallDisk(self.queue_base, size_bytes)
+        self._running().service.disk = disk
 
     def variable(self, name: str) -> str | None:
         """Return what a variable of the SMTP service (envdir) is set to; None for one that is not."""

@@ -54,6 +54,7 @@ class Settings:
     Attributes:
         directory: Where to work, or None for a temporary directory.
         queue_count: Number of queues.
+        queue_split: Sub-directories of mess, info, local, remote in each.
         port: Port on 127.0.0.1, or 0 for any.
         sync: What is made durable before 250.
         penalty_s: Pause after a wrong password (unit: s).
@@ -69,6 +70,7 @@ class Settings:
 
     directory: Path | None
     queue_count: int
+    queue_split: int
     port: int
     sync: SyncPolicy
     penalty_s: float
@@ -127,7 +129,7 @@ def start_parts(settings: Settings, scanner: LabScanner, *, stack: ExitStack) ->
     with ThreadPoolExecutor(1) as beside:
         scanner_is_up = beside.submit(scanner.start)
         stack.callback(scanner.close)
-        layouts = create_queues(places.queue_base, count=settings.queue_count)
+        layouts = create_queues(places.queue_base, count=settings.queue_count, split=settings.queue_split)
         accounts = _open_accounts(places, stack)
         scanner_is_up.result()
     if scanner.services is not None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from indimail_kit.auth.accounts import UserTable
     from indimail_kit.lab.in_flight import InFlight
+    from indimail_kit.lab.small_disk import SmallDisk
     from indimail_kit.logs.writer import LogWriter
     from indimail_kit.mailqueue.layout import QueueLayout
     from indimail_kit.qhpsi.verdict import Scanner
@@ -72,6 +73,7 @@ class LabService:
         challenge_source: Mechanism -> challenge to replay; None, or a result of None, for a fresh one from `secrets`.
         faults: Exceptions that no rule foresees; each is a bug of ours.
         in_flight: The mails that wait in the queues, each with its session.
+        disk: The small disk of the queues, or None for the room that there is.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class LabService:
         self.challenge_source: Callable[[str], bytes | None] | None = None
         self.faults: list[Exception] = []
         self.in_flight = in_flight
+        self.disk: SmallDisk | None = None
         self._directory = directory
         self._accounts = accounts
         self._local_domains = local_domains
@@ -244,6 +247,8 @@ class LabService:
         try:
             with self._rng_lock:
                 layout = self._layouts[choose_queue(environ, random=self._rng).name]
+            if self.disk is not None:
+                self.disk.require(len(transaction.message))
             queued = self._enqueue(record, transaction, environ, layout, qp)
         except QueueError as error:
             code = exitcodes.exit_code(error.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import string
 import subprocess
 import sys
@@ -11,22 +12,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from indimail_kit.cli import main
 from indimail_kit.errors import FormatError, LabError
 from indimail_kit.lab import open_case, start_case
 from indimail_kit.lab.case import Case
 from indimail_kit.lab.cases import CASES, RunningCase, find_case
+from indimail_kit.lab.places import DEMO_PASSWORD
+from indimail_kit.mailqueue import open_queues
 
 Start = Callable[[str], RunningCase]
 
 
 @pytest.fixture(scope="module")
-def start() -> Iterator[Start]:
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Return a function that starts a case; all are stopped at the end, at once: clamd takes its time to end."""
     running: list[RunningCase] = []
 
     def begin(name: str) -> RunningCase:
-        running.append(start_case(name, seed=5))
+        running.append(start_case(name, seed=5, directory=tmp_path_factory.mktemp("case")))
         return running[-1]
 
     yield begin
@@ -47,11 +52,67 @@ def half_no_scan(case: RunningCase) -> None:
     case.lab.set_variable("QHPSI", None)
 
 
+def half_no_scan_of_large_mail(case: RunningCase) -> None:
+    """Let large mail flow, unscanned."""
+    case.lab.set_variable("QHPSIMAXSIZE", "10000")
+
+
+def undo_no_scan_of_large_mail(case: RunningCase) -> None:
+    """Take it back: the reference solution does not know of it."""
+    case.lab.set_variable("QHPSIMAXSIZE", None)
+
+
+def half_placeholder(case: RunningCase) -> None:
+    """Add the %s that is missing; the command still scans nothing."""
+    case.lab.set_variable("QHPSI", f"{case.lab.variable('QHPSI')} %s")
+
+
+def half_new_password(case: RunningCase) -> None:
+    """Set the password once more, and store what was stored: a hash."""
+    with case.site.accounts() as users:
+        users.passwd(case.state.facts["address"], DEMO_PASSWORD)
+
+
+def half_whole_network(case: RunningCase) -> None:
+    """Turn the whole network away, with honest people in it."""
+    rules = case.site.places.rules
+    rules.write_text(f"{case.state.facts['net']}:deny\n{rules.read_text()}")
+
+
+def undo_whole_network(case: RunningCase) -> None:
+    """Take the rule for the network out again."""
+    rules = case.site.places.rules
+    rules.write_text(rules.read_text().removeprefix(f"{case.state.facts['net']}:deny\n"))
+
+
+def half_some_room(case: RunningCase) -> None:
+    """Make room for a short mail."""
+    os.truncate(case.queue_base / case.state.facts["junk"], 2**20 - 10_000)
+
+
+def half_no_relay(case: RunningCase) -> None:
+    """Let the server refuse its own mail: it no longer goes in a circle, and still does not arrive."""
+    case.site.places.rules.write_text("127.:allow\n:deny\n")
+
+
 HALF: dict[str, tuple[Callable[[RunningCase], None], str]] = {
     "clamd-down": (half_clamd_down, "The file down is there"),
+    "clamd-limit": (half_no_scan_of_large_mail, "no X-QHPSI line"),
     "qhpsi-path": (half_no_scan, "no X-QHPSI line"),
+    "qhpsi-words": (half_placeholder, "nobody found it"),
+    "no-clear-password": (half_new_password, "with CRAM-MD5: 535"),
+    "password-guessing": (half_whole_network, "where honest people are"),
+    "disk-full": (half_some_room, "A longer mail"),
+    "mail-loop": (half_no_relay, "this very server listens"),
 }
 """Case -> what somebody does who has seen half of it, and what the grader still says."""
+
+
+UNDO: dict[str, Callable[[RunningCase], None]] = {
+    "clamd-limit": undo_no_scan_of_large_mail,
+    "password-guessing": undo_whole_network,
+}
+"""Case -> how the half repair is taken back, where the reference solution would leave its harm."""
 
 
 @pytest.mark.parametrize("name", sorted(HALF))
@@ -64,6 +125,7 @@ def test_case_is_unsolved_then_half_repaired_then_solved(start: Start, name: str
     halfway = case.grade()
     assert not halfway.is_solved
     assert still in " ".join(finding.text for finding in halfway.findings if not finding.is_good)
+    UNDO.get(name, lambda _case: None)(case)
     case.solve()
     assert case.grade().is_solved, case.grade()
     stopped_s = case.elapsed_s
@@ -86,6 +148,20 @@ def test_complaint_does_not_tell_what_is_wrong(case: Case) -> None:
     """People say what they see; the names of parts of the server are not theirs."""
     words = {word.strip(string.punctuation).lower() for word in case.complaint.split()}
     assert not words & {"clamd", "clamdscan", "qhpsi", "smtproutes", "tcprules", "trigger", "split", "inode"}
+
+
+def test_waiting_mail_that_is_thrown_away_is_no_solution(start: Start) -> None:
+    """Room on the disk is not all: a grader that missed the mail of other people would teach how to lose it."""
+    case = start("disk-full")
+    layout = open_queues(case.queue_base).layouts[0]
+    number = int(case.state.facts["waiting"].split()[0])
+    for kind in ("mess", "info", "remote"):
+        layout.path(kind, number).unlink()
+    case.solve()
+    grade = case.grade()
+    assert [finding.text for finding in grade.findings if not finding.is_good] == [
+        f"Mail that waited in the queue is gone: message {number}."
+    ]
 
 
 def test_every_case_is_tried_here_or_beside() -> None:
@@ -125,35 +201,46 @@ def test_directory_without_a_case_is_an_error(tmp_path: Path) -> None:
         open_case(tmp_path)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``indimail-kit case …``."""
-    return subprocess.run([sys.executable, "-m", "indimail_kit", "case", *arguments], capture_output=True, text=True)
+def case_verb(*arguments: str) -> Result:
+    """Give ``indimail-kit case …``."""
+    return CliRunner().invoke(main, ["case", *arguments])
 
 
 def test_case_is_hinted_at_and_graded_by_another_process(tmp_path: Path) -> None:
-    """One terminal runs the server; another asks for hints, grades it, reads the truth, and repairs."""
-    directory = tmp_path / "case"
-    argv = [sys.executable, "-m", "indimail_kit", "case", "start", "clamd-down", "--keep", str(directory), "--json"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
+    """One process runs the server; another asks for hints, grades it, reads the truth, repairs, and sees it gone."""
+    directory = str(tmp_path / "case")
+    argv = [sys.executable, "-m", "indimail_kit", "case", "start", "disk-full", "--keep", directory, "--json"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
-        lines: list[str] = []
-        while not lines or lines[-1] != "}\n":
-            lines.append(server.stdout.readline())
-        about = json.loads("".join(lines))
+        lines = list(iter(server.stdout.readline, "}\n"))
+        about = json.loads("".join(lines) + "}")
         try:
-            assert about["directory"] == str(directory)
-            hints = [json.loads(run("hint", str(directory), "--json").stdout)["hint"] for _ in range(2)]
+            assert (about["directory"], "disk-full" in "".join(lines)) == (directory, False)
+            hints = [json.loads(case_verb("hint", directory, "--json").stdout)["hint"] for _ in range(2)]
             assert [hint[:12] for hint in hints] == ["Hint 1 of 4:", "Hint 2 of 4:"]
-            before = run("grade", str(directory), "--json")
-            assert (before.returncode, json.loads(before.stdout)["solved"]) == (1, False)
-            told = json.loads(run("truth", str(directory), "--json").stdout)
-            assert told["case"] == "clamd-down"
-            subprocess.run([sys.executable, "-m", *told["solution"][0].replace("-", "_", 1).split()], check=True)
-            after = run("grade", str(directory))
-            assert (after.returncode, after.stdout.splitlines()[0][:6]) == (0, "Solved"), after.stdout
+            before = case_verb("grade", directory, "--json")
+            assert (before.exit_code, json.loads(before.stdout)["solved"]) == (1, False)
+            told = json.loads(case_verb("truth", directory, "--json").stdout)
+            assert told["case"] == "disk-full"
+            subprocess.run(told["solution"][0].split(), check=True)
+            after = case_verb("grade", directory)
+            assert (after.exit_code, after.stdout.splitlines()[0][:6]) == (0, "Solved"), after.stdout
             assert after.stdout.splitlines()[0].endswith("2 hints")
         finally:
             server.terminate()
-    gone = run("grade", str(directory))
-    assert (gone.returncode, gone.stderr) == (1, "")
-    assert "Not solved yet" in gone.stdout
+    gone = case_verb("grade", directory)
+    assert (gone.exit_code, gone.stderr) == (1, "")
+    assert "is the process that started this case still there?" in gone.stdout
+
+
+def test_case_verbs_tell_a_person(start: Start) -> None:
+    """Without --json: lines to read; the list has every case."""
+    case = start("disk-full")
+    directory = str(case.directory)
+    assert case_verb("hint", directory).stdout.startswith("Hint 1 of 4: ")
+    assert case_verb("truth", directory).stdout.splitlines()[-1] == f"  rm {case.queue_base / case.state.facts['junk']}"
+    listed = case_verb("list").stdout
+    assert [name for name in CASES if name not in listed] == []
+    assert [row["case"] for row in json.loads(case_verb("list", "--json").stdout)] == list(CASES)
+    nowhere = case_verb("grade", str(case.queue_base))
+    assert (nowhere.exit_code, "no case in" in nowhere.stderr) == (3, True)
