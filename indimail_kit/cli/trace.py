@@ -13,7 +13,6 @@ from indimail_kit.cli.queue_place import opened
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
-    from indimail_kit.trace import Trace, Tracer
     from indimail_kit.trace.clocks import ClockName
 
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,19}")
@@ -22,16 +21,13 @@ _CLOCK: Final = re.compile(r"(session|scan|mail)=([+-]?[0-9]{1,9}(?:\.[0-9]{1,9}
 
 def _time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
     """Return a time in ns since 1970; usage error for anything that is none."""
-    from datetime import UTC, datetime
+    from indimail_kit.errors import TraceError
+    from indimail_kit.trace.clocks import parse_moment
 
-    if text is None:
-        return None
     try:
-        moment = datetime.fromisoformat(text)
-        seconds = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError) as error:
-        raise click.BadParameter(f"{visible(text)} is no time such as 2010-03-15T03:00:54Z") from error
-    return round(seconds * 10**6) * 1000
+        return None if text is None else parse_moment(text)
+    except TraceError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _clocks(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, float]:
@@ -91,7 +87,7 @@ def trace(
     messages that fit are all told: a number is used again and again. Exit code 3 when nothing tells of such a message.
     """
     from indimail_kit.logs import read
-    from indimail_kit.trace import Tracer, read_sessions
+    from indimail_kit.trace import Question, Tracer, read_sessions
 
     if (question is None) == (qp is None):
         raise click.UsageError("one of N, ADDRESS and --qp is needed")
@@ -108,21 +104,13 @@ def trace(
         note(f"{len(unknown.unknown)} line(s) of the logs fit no form and are not looked at")
     for path, reason in tracer.unread:
         note(f"{path} is left out: {reason}")
-    found = _ask(tracer, question, qp, at_ns, within_s, name, lifetime)
+    is_number = question is not None and _NUMBER.fullmatch(question) is not None
+    found = Question(
+        message_number=int(question or 0) if is_number else None, qp=qp, address="" if is_number else question or "",
+        queue=name, lifetime=lifetime, at_ns=at_ns, within_s=within_s,
+    ).ask(tracer)  # fmt: skip
     if as_json:
         print_json(found.document())
     else:
         for line in found.lines():
             click.echo(line)
-
-
-def _ask(
-    tracer: Tracer, question: str | None, qp: int | None, at_ns: int | None, within_s: float, name: str,
-    lifetime: int | None,
-) -> Trace:  # fmt: skip
-    """Ask by qp, number or address."""
-    if qp is not None:
-        return tracer.qp(qp, at_ns=at_ns, within_s=within_s)
-    if question is not None and _NUMBER.fullmatch(question):
-        return tracer.message(int(question), queue=name, lifetime=lifetime, at_ns=at_ns, within_s=within_s)
-    return tracer.address(question or "", at_ns=at_ns, within_s=within_s)

@@ -6,7 +6,7 @@ Place in the mail's journey: behind `tables`, before the lab and the widgets: he
     trace.confidence, trace.evidence, trace.gaps            # certain | likely | possible, with reasons; what is missing
     trace.others                                            # the other messages that fit the question
 
-- `tracer`: `Tracer`, which is asked by number, qp or address; `story`: its answer as values
+- `tracer`: `Tracer`, which is asked by number, qp or address; `question`: what a person types; `story`: its answer
 - `index`, `records`: a log cut into lives, sessions and scans; `files`, `recordings`: queues, mailboxes, sessions
 - `joins`: which scan and which session belong to a life; `telling`, `telling_others`: the stories; `clocks`: why times
 differ
@@ -22,6 +22,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from indimail_kit.trace.clocks import ClockName as ClockName
+from indimail_kit.trace.question import Question as Question
+from indimail_kit.trace.question import parse_question as parse_question
 from indimail_kit.trace.recordings import Recording as Recording
 from indimail_kit.trace.recordings import read_sessions as read_sessions
 from indimail_kit.trace.story import CONFIDENCES as CONFIDENCES
@@ -42,12 +44,14 @@ __all__ = [
     "ClockName",
     "Confidence",
     "Evidence",
+    "Question",
     "Recording",
     "Trace",
     "TracedMessage",
     "Tracer",
     "address",
     "message",
+    "parse_question",
     "qp",
     "read_sessions",
 ]

@@ -13,11 +13,13 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from indimail_kit.errors import TraceError
+from indimail_kit.visible import visible
 
 ClockName = Literal["session", "scan", "mail"]
 """Whose clock: qmail-smtpd's host, the scanner's, the host of the mailbox."""
@@ -72,6 +74,24 @@ def parse_date(text: str) -> int | None:
         return round(parsedate_to_datetime(text).timestamp()) * NS
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+
+
+def parse_moment(text: str) -> int:
+    """Return a time that a person wrote (unit: ns since 1970); without a zone it is UTC.
+
+    Raises:
+        TraceError: It is no time such as 2010-03-15T03:00:54Z.
+
+    Example:
+        >>> parse_moment("2010-03-15 03:00:54")
+        1268622054000000000
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        seconds = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise TraceError(f"{visible(text)} is no time such as 2010-03-15T03:00:54Z") from error
+    return round(seconds * 10**6) * 1000
 
 
 def header_delay(date_ns: int, unix_ns: int) -> tuple[int, bool]:

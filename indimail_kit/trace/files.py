@@ -57,10 +57,8 @@ def read_head(octets: bytes) -> Head:
         >>> read_head(b"X-QHPSI: clean\nReceived: indimail-mta queue 7 by host vm\n (invoked by uid 0); today\n").qp
         7
     """
-    octets = octets.replace(b"\r\n", b"\n")
     names: dict[bytes, str] = {}
-    position = 0
-    while (found := _FIELD.match(octets, position)) is not None:
+    for found in _fields(octets.replace(b"\r\n", b"\n")):
         name, value = found[1].lower(), found[2].replace(b"\n", b"")
         if name == b"received":
             queued = _RECEIVED.fullmatch(value)
@@ -69,8 +67,30 @@ def read_head(octets: bytes) -> Head:
             date_ns = None if queued is None else parse_date(queued[2].decode("ascii", "replace"))
             return Head(qp, date_ns, text, names.get(b"delivered-to", ""), names.get(b"x-qhpsi"))
         names.setdefault(name, (as_text(value) or "").strip())
-        position = found.end()
     return Head()
+
+
+def top_of(octets: bytes) -> bytes:
+    r"""Return the octets down to the end of the topmost Received line; of a header without one, the whole header.
+
+    Example:
+        >>> top_of(b"Delivered-To: b@c\nReceived: by x\n (y)\nSubject: z\n\nbody")
+        b'Delivered-To: b@c\nReceived: by x\n (y)\n'
+    """
+    end = 0
+    for found in _fields(octets):
+        end = found.end()
+        if found[1].lower() == b"received":
+            break
+    return octets[:end]
+
+
+def _fields(octets: bytes) -> Iterator[re.Match[bytes]]:
+    """Yield the fields of a header from the top on, to what is none."""
+    position = 0
+    while (found := _FIELD.match(octets, position)) is not None:
+        yield found
+        position = found.end()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ Rule 2: text from mail and logs is hostile: it reaches a terminal made visible a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -46,6 +46,21 @@ def weakest(confidences: Iterable[Confidence]) -> Confidence:
         'possible'
     """
     return max(confidences, key=CONFIDENCES.index, default="certain")
+
+
+def how_sure(evidence: Sequence[Evidence], gaps: Sequence[str]) -> tuple[Confidence, str]:
+    """Return how sure a story is, as its weakest link, and which link that is.
+
+    Args:
+        evidence: What tells of the message, in any order.
+        gaps: What nothing tells of; a story that has one is not certain.
+    """
+    confidence = weakest(one.confidence for one in evidence)
+    if confidence != "certain":
+        return confidence, next(one.reason for one in evidence if one.confidence == confidence)
+    if gaps:
+        return "likely", gaps[0]
+    return "certain", "all keys belong together, and nothing is missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +176,11 @@ class Trace:
     def candidates(self) -> tuple[Trace, ...]:
         """Return every message that fits the question, this one first."""
         return (self, *self.others)
+
+    def alone(self) -> Trace:
+        """Return the story of this message when it is the one that is meant: as sure as its own weakest link."""
+        confidence, reason = how_sure(self.evidence, self.gaps)
+        return replace(self, confidence=confidence, reason=reason, others=())
 
     def of(self, source: Source) -> tuple[Evidence, ...]:
         """Return the evidence of one station."""

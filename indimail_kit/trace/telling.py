@@ -17,7 +17,7 @@ from indimail_kit.trace.index import LogIndex
 from indimail_kit.trace.joins import MAIL_ALONE_NS, TODO_SCAN_NS, Link, MailJoiner, ScanJoiner
 from indimail_kit.trace.recordings import RecordedMail
 from indimail_kit.trace.records import Life, Mail, cleaned
-from indimail_kit.trace.story import Confidence, Evidence, Source, Trace, TracedMessage, weakest
+from indimail_kit.trace.story import Confidence, Evidence, Source, Trace, TracedMessage, how_sure, weakest
 
 _OWN: Final = "a line of this number within its lifetime"
 _NO_SESSION: Final = "session: no evidence: no log of qmail-smtpd and no recorded session was given"
@@ -84,12 +84,7 @@ class Draft:
 
     def trace(self, message: TracedMessage) -> Trace:
         """Return the story, as sure as its weakest link."""
-        confidence = weakest(one.confidence for one in self.evidence)
-        reason = next((one.reason for one in self.evidence if one.confidence == confidence), "")
-        if confidence == "certain":
-            reason = "all keys belong together, and nothing is missing"
-            if self.gaps:
-                confidence, reason = "likely", self.gaps[0]
+        confidence, reason = how_sure(self.evidence, self.gaps)
         return Trace(
             question="", message=message, confidence=confidence, reason=reason,
             evidence=tuple(sorted(self.evidence, key=_order)), gaps=tuple(self.gaps),

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from indimail_kit.errors import TraceError
@@ -46,6 +47,11 @@ class Tracer:
         ahead_s: Clock ("session", "scan", "mail") -> seconds that its host is ahead of qmail-send's (unit: s).
 
     Attributes:
+        logs: The logs.
+        queues: The queues, None without.
+        mails: Maildirs and mails.
+        ahead_s: Clock -> seconds that it is ahead (unit: s).
+        has_recordings: Whether a recorded session has a mail.
         unread: Path and reason of each mail that is there and could not be read.
 
     Raises:
@@ -63,19 +69,20 @@ class Tracer:
         recordings: Iterable[Recording] = (),
         ahead_s: Mapping[ClockName, float] | None = None,
     ) -> None:
-        clocks = Clocks(ahead_s or {})
-        self._indexes = [LogIndex(log, clocks) for log in logs]
+        self.logs, self.queues, self.mails = tuple(logs), queues, tuple(map(Path, mails))
+        self.ahead_s = MappingProxyType(dict(ahead_s or {}))
+        clocks = Clocks(self.ahead_s)
+        self._indexes = [LogIndex(log, clocks) for log in self.logs]
         by_qp: dict[int, list[DeliveredMail]] = defaultdict(list)
-        is_asked = False
         unread: list[tuple[Path, str]] = []
-        for mail in read_mails(self._noted(mails), clocks, unread):
+        for mail in read_mails(self.mails, clocks, unread):
             if mail.head.qp is not None:
                 by_qp[mail.head.qp].append(mail)
         self.unread = tuple(unread)
         recorded: dict[int, list[RecordedMail]] = defaultdict(list)
         for one in read_recordings(recordings, clocks):
             recorded[one.qp].append(one)
-            is_asked = True
+        self.has_recordings = bool(recorded)
         self._material = Material(
             indexes=self._indexes,
             scans=ScanJoiner(self._indexes),
@@ -83,15 +90,9 @@ class Tracer:
             files=QueueFiles(queues),
             delivered=by_qp,
             recorded=recorded,
-            has_mailboxes=self._has_mailboxes,
-            has_recordings=is_asked,
+            has_mailboxes=bool(self.mails),
+            has_recordings=self.has_recordings,
         )
-
-    def _noted(self, mails: Iterable[str | os.PathLike[str]]) -> Sequence[str | os.PathLike[str]]:
-        """Return the places of mails, and note whether there are any."""
-        places = tuple(mails)
-        self._has_mailboxes = bool(places)
-        return places
 
     def message(
         self,
@@ -226,8 +227,8 @@ class Tracer:
         """Return what was looked at, in words."""
         logs = [index.name or "a log" for index in self._indexes]
         queues = [] if self._material.files.queues is None else [str(self._material.files.queues.place)]
-        mails = ["the mailboxes"] if self._has_mailboxes else []
-        sessions = ["the sessions"] if self._material.has_recordings else []
+        mails = ["the mailboxes"] if self.mails else []
+        sessions = ["the sessions"] if self.has_recordings else []
         return visible(", ".join([*logs, *queues, *mails, *sessions])) or "nothing: no log, queue or mailbox was given"
 
 

@@ -1,12 +1,13 @@
 """Widgets: where a person looks. The last room before you, and the only one that imports Jupyter.
 
-`JourneyView` shows one mail from AUTH to the inbox; `SmtpConsole` lets you type SMTP by hand, `AuthExplorer` shows what
-each byte of a login is, `Eavesdropper` what a listener has of it; `ScanPanel`, `PolicyExplorer` and `DeliveredView`
-show a scan, what every scan leads to, and what it leaves in the mailbox; `QueueTimeMachine`, `QueueBrowser` and
-`QueueShape` show a queue; `LogExplorer` shows a log, `DelayChart`, `ConcurrencyChart` and `ReasonChart` draw it. Each
-widget has a plain function beside it that gives the same as values: `Lab.send`, `journeys_frame` for the table,
-`journey_html` and `station_html` for what is seen; `auth.annotate`, `auth.derivation` and `auth.eavesdrop` for a login;
-`policy_table` and `added_fields` for a scan.
+`JourneyView` shows one mail from AUTH to the inbox; `SmtpConsole` lets you type SMTP by hand, `AuthExplorer` shows
+what each byte of a login is, `Eavesdropper` what a listener has of it; `ScanPanel`, `PolicyExplorer` and
+`DeliveredView` show a scan, what every scan leads to, and what it leaves in the mailbox; `QueueTimeMachine`,
+`QueueBrowser` and `QueueShape` show a queue; `LogExplorer` shows a log, `DelayChart`, `ConcurrencyChart` and
+`ReasonChart` draw it; `TraceView` follows one message across all of them. Each widget has a plain function beside it
+that gives the same as values: `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what
+is seen; `auth.annotate`, `auth.derivation` and `auth.eavesdrop` for a login; `policy_table` and `added_fields` for a
+scan.
 
 Rule 1: HTML is made in `indimail_kit.widgets.html` and nowhere else.
 Rule 2: ipywidgets is imported when a widget is first asked for, so that HTML without a kernel needs no Jupyter.
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.tape_fates import crash_table as crash_table
     from indimail_kit.widgets.tape_markup import tape_html as tape_html
     from indimail_kit.widgets.time_machine import QueueTimeMachine as QueueTimeMachine
+    from indimail_kit.widgets.trace_markup import trace_html as trace_html
+    from indimail_kit.widgets.trace_view import TraceView as TraceView
 
 _HOMES: Final = {
     "AuthExplorer": "auth_explorer",
@@ -62,6 +65,7 @@ _HOMES: Final = {
     "ReasonChart": "log_chart_views",
     "ScanPanel": "scan_panel",
     "SmtpConsole": "smtp_console",
+    "TraceView": "trace_view",
     "added_fields": "delivered",
     "crash_table": "tape_fates",
     "delivered_html": "delivered",
@@ -76,6 +80,7 @@ _HOMES: Final = {
     "scan_html": "scan_markup",
     "station_html": "markup",
     "tape_html": "tape_markup",
+    "trace_html": "trace_markup",
 }
 """Public name -> the module that has it."""
 
@@ -94,6 +99,7 @@ __all__ = [
     "ReasonChart",
     "ScanPanel",
     "SmtpConsole",
+    "TraceView",
     "added_fields",
     "crash_table",
     "delivered_html",
@@ -108,6 +114,7 @@ __all__ = [
     "scan_html",
     "station_html",
     "tape_html",
+    "trace_html",
 ]
 
 

@@ -49,8 +49,9 @@ ATTRIBUTES: Final = {
 }
 """Attribute -> what its value must match wholly. `class` has its own closed set, the style sheet's."""
 
-STYLES: Final = ("style.css", "scan.css", "queue.css", "tape.css", "log.css")
-"""Files of the style sheet, in this order: what all views share, then a scan's, a queue's, a tape's and a log's."""
+STYLES: Final = ("style.css", "scan.css", "queue.css", "tape.css", "log.css", "trace.css")
+"""Files of the style sheet, in this order: what all views share, then a scan's, a queue's, a tape's, a log's and a
+trace's."""
 
 _CLASS: Final = re.compile(r"\.(ik-[a-z0-9-]+)")
 _KEY: Final = object()

@@ -1,6 +1,6 @@
-"""One page of a table: what QueueBrowser and LogExplorer send a browser, whatever its rows are. Pure.
+"""One page of a table: what QueueBrowser, LogExplorer and TraceView send a browser, whatever its rows are. Pure.
 
-Rule 1: never more than PAGE_ROWS rows.
+Rule 1: never more rows than a page has, PAGE_ROWS if nothing else is said.
 Rule 2: every text is made visible before it leaves: addresses and reports are hostile.
 """
 
@@ -62,11 +62,12 @@ class Page(Generic[R]):
     Attributes:
         caption: Name of the view for a person.
         columns: Its columns.
-        rows: At most PAGE_ROWS.
+        rows: At most `size`.
         number: Which page, from 1.
         pages: How many there are, at least 1.
         total: Rows of all pages.
         empty: What to say when there is no row.
+        size: Most rows of a page.
     """
 
     caption: str
@@ -76,11 +77,12 @@ class Page(Generic[R]):
     pages: int
     total: int
     empty: str
+    size: int = PAGE_ROWS
 
     @property
     def where(self) -> str:
         """Return which rows these are."""
-        first = (self.number - 1) * PAGE_ROWS + 1
+        first = (self.number - 1) * self.size + 1
         return f"{first:,}–{first + len(self.rows) - 1:,} of {self.total:,} · page {self.number:,} of {self.pages:,}"
 
     def as_document(self) -> dict[str, Any]:
@@ -96,12 +98,13 @@ class Page(Generic[R]):
         }
 
 
-def cut(found: Sequence[Any] | Any, number: int) -> tuple[Any, int, int]:
+def cut(found: Sequence[Any] | Any, number: int, *, size: int = PAGE_ROWS) -> tuple[Any, int, int]:
     """Cut one page out of what was found.
 
     Args:
         found: A sequence or an array.
         number: Which page, from 1; a number beyond the last is the last.
+        size: Most rows of a page.
 
     Returns:
         What is on the page, its number, and how many pages there are, at least 1.
@@ -110,9 +113,9 @@ def cut(found: Sequence[Any] | Any, number: int) -> tuple[Any, int, int]:
         >>> cut(range(30), 9)
         (range(25, 30), 2, 2)
     """
-    pages = max(1, -(-len(found) // PAGE_ROWS))
+    pages = max(1, -(-len(found) // size))
     number = max(1, min(number, pages))
-    return found[(number - 1) * PAGE_ROWS : number * PAGE_ROWS], number, pages
+    return found[(number - 1) * size : number * size], number, pages
 
 
 def known(value: Any) -> Any:

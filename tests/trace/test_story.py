@@ -84,3 +84,13 @@ def test_a_chain_is_as_sure_as_its_weakest_link(confidences, answer):
 def test_a_time_is_told_in_utc_with_milliseconds(unix_ns, text):
     """Also one that no calendar has."""
     assert iso(unix_ns) == text
+
+
+def test_a_message_that_was_chosen_is_as_sure_as_its_own_story(write_log):
+    """Two that fit are possible; the one that is meant has the confidence of its weakest link again."""
+    texts = ("new msg 5", "info msg 5: bytes 9 from <a@b.c> qp 7 uid 0", "end msg 5")
+    lines = [(second, text) for second in (0, 100) for text in texts]
+    told = trace.message(5, logs=[write_log(*lines)])
+
+    assert [(one.confidence, one.alone().confidence) for one in told.candidates] == [("possible", "likely")] * 2
+    assert (told.alone().others, told.alone().reason) == ((), told.gaps[0])
