@@ -36,7 +36,7 @@ from indimail_kit.logs.engine import Numbering, scan_block
 from indimail_kit.logs.event import UNKNOWN, Event
 from indimail_kit.logs.grammar import FORMS
 from indimail_kit.logs.join import JoinedBlock, Joiner
-from indimail_kit.logs.speed import COMPILE_BYTES, has_compiler
+from indimail_kit.logs.speed import compile_bytes, has_compiler
 from indimail_kit.wiring import html_of, provider
 
 if TYPE_CHECKING:
@@ -396,4 +396,4 @@ def read_on_cluster(
         raise TypeError(f"a dask.distributed.Client expected, not {type(scheduler).__name__}")
     parts = plan_parts(*sources, part_bytes=part_bytes)
     size = sum(part.size if part.begin == 0 else 0 for part in parts)
-    return ClusterLog(scheduler, parts, name, has_compiler() and size >= COMPILE_BYTES, utc_offset_s)
+    return ClusterLog(scheduler, parts, name, has_compiler() and size >= compile_bytes(), utc_offset_s)

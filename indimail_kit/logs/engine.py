@@ -24,7 +24,7 @@ from indimail_kit.logs.blocks import log_files as log_files
 from indimail_kit.logs.columns import RUN_PROGRAMS, EventBlock, QueueNames, fill_row, read_event
 from indimail_kit.logs.event import Event
 from indimail_kit.logs.kernel import MAX_NAMES, NAME_OCTETS
-from indimail_kit.logs.speed import COMPILE_BYTES, has_compiler, kernels
+from indimail_kit.logs.speed import compile_bytes, has_compiler, kernels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,8 +149,8 @@ def _look_ahead(raws: Iterator[RawBlock]) -> tuple[Iterator[RawBlock], bool]:
     """Return the same blocks, and whether there are so many octets that compiled kernels pay."""
     first: list[RawBlock] = []
     fault: Exception | None = None
-    size = 0
-    while has_compiler() and size < COMPILE_BYTES and fault is None:
+    size, limit = 0, compile_bytes()
+    while has_compiler() and size < limit and fault is None:
         try:
             first.append(next(raws))
         except StopIteration:
@@ -167,7 +167,7 @@ def _look_ahead(raws: Iterator[RawBlock]) -> tuple[Iterator[RawBlock], bool]:
             raise fault
         yield from raws
 
-    return again(), size >= COMPILE_BYTES
+    return again(), size >= limit
 
 
 def read_blocks(

@@ -120,14 +120,14 @@ class Joiner:
 
     def _grid(self, rows: int, columns: int, old: Any = None, used: int = 0) -> Any:
         """Return room for rows, the first of which are the old ones."""
+        if old is not None and rows <= len(old):
+            return old
+        rows += rows // 4  # so that growing is rare
         if not self._compiled:
             kept = old[:used] if old is not None else []
             return kept + [[-1] * columns for _ in range(rows - used)]
         import numpy as np
 
-        if old is not None and rows <= len(old):
-            return old
-        rows += rows // 4  # so that growing is rare
         grid = np.full((rows, columns), -1, dtype=np.int64)
         if old is not None:
             grid[:used] = old[:used]

@@ -1,14 +1,56 @@
-"""How kernels run: as they are, or compiled; the same functions, and what numba cannot do is no fault."""
+"""How kernels run: as they are, or compiled; the same functions, and once made they need nothing of numba."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from indimail_kit.logs import kernel, speed
+from indimail_kit.logs import kernel, kernel_runs, native, speed
+
+COMPILER = pytest.mark.skipif(not speed.has_compiler(), reason="needs the extra logs")
+
+
+def runs_table() -> tuple[Any, Any]:
+    """Return arguments of count_runs: one line to be counted, in the second run of a queue."""
+    import numpy as np
+
+    table = np.full((1, 26), -3, dtype=np.int64)
+    table[0, :8] = 0, 9, 0, 0, 0, 12, -3, 0
+    return table, np.array([[1, 5]], dtype=np.int64)
+
+
+@pytest.fixture
+def made_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let machine code be kept in a directory of the test's; the place before it cannot be written to."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(native, "_places", lambda: (tmp_path / "file" / "below", tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def machine_code() -> bytes:
+    """Return what the smallest kernel becomes."""
+    return native.translated(kernel_runs.count_runs, kernel_runs.KERNELS, runs_table(), "count_runs_802c0178")
+
+
+@pytest.fixture
+def made_before(made_here: Path, machine_code: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file in which this is kept."""
+    monkeypatch.setattr(native, "translated", lambda *_: machine_code)
+    new_kernel()(*runs_table())
+    monkeypatch.setattr(native, "translated", refuse)
+    (path,) = made_here.glob("*.o")
+    return path
+
+
+def new_kernel() -> native.NativeKernel:
+    """Return the smallest kernel."""
+    return native.NativeKernel(kernel_runs.count_runs, kernel_runs.KERNELS, "v")
 
 
 def test_without_a_compiler_the_module_itself_runs() -> None:
@@ -16,26 +58,83 @@ def test_without_a_compiler_the_module_itself_runs() -> None:
     assert speed.kernels("indimail_kit.logs.kernel", compiled=False) is kernel
 
 
-@pytest.mark.parametrize(
-    "refused", [(), ("_nrt",), ("cache",), ("_nrt", "cache")], ids=lambda one: "+".join(one) or "none"
-)
-def test_what_numba_refuses_is_left_away(refused: tuple[str, ...]) -> None:
-    """An option that is gone, a directory that may not be written to: slower, and no error."""
-
-    def njit(function: Callable[..., Any], **options: Any) -> Any:
-        if "cache" in refused and "cache" in options:
-            raise RuntimeError("cannot cache function")
-        if "_nrt" in refused and "_nrt" in options:
-            raise KeyError("Unrecognized options: {'_nrt'}")
-        return options
-
-    options = speed._compiled(SimpleNamespace(njit=njit), kernel.scan)
-    assert set(options) == {"nogil", "_nrt", "cache"} - set(refused)
-
-
-@pytest.mark.skipif(not speed.has_compiler(), reason="needs the extra logs")
+@COMPILER
 def test_compiled_kernels_have_the_names_of_the_module() -> None:
-    """And what numba keeps of them is known by a checksum of their sources."""
+    """And each knows the function that it is made of."""
     compiled = speed.kernels("indimail_kit.logs.kernel", compiled=True)
-    assert set(vars(compiled)) == {one.__name__ for one in kernel.KERNELS}
-    assert compiled.scan.py_func.__qualname__ == f"scan_{speed._version()}"
+    assert {name: one.kernel for name, one in vars(compiled).items()} == {one.__name__: one for one in kernel.KERNELS}
+
+
+@COMPILER
+def test_machine_code_is_made_once_and_does_what_the_kernel_does(made_before: Path) -> None:
+    """A second process, here a second object, loads what the first one made, and translates nothing."""
+    table, runs = runs_table()
+    new_kernel()(table, runs)
+    assert (table[0, 6], runs.tolist()) == (2, [[2, 0]])
+    assert made_before.name.split("-")[1] == "v"
+
+
+@COMPILER
+@pytest.mark.parametrize("spoil", ["half", "others may write", "another owner"])
+def test_machine_code_that_is_not_whole_or_not_ours_is_not_loaded(
+    spoil: str, made_before: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can write it could run anything as this user."""
+    whole = native._kept(made_before.name)
+    if spoil == "half":
+        made_before.write_bytes(made_before.read_bytes()[:-100])
+    elif spoil == "others may write":
+        made_before.chmod(0o666)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)
+        os.chown(made_before, 4712, -1) if os.getuid() == 0 else None
+    assert whole
+    assert native._kept(made_before.name) is None
+
+
+@COMPILER
+def test_what_cannot_be_machine_code_is_run_by_numba(made_here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another numba or LLVM may leave something in it that only numba answers for."""
+    monkeypatch.setattr(native, "translated", refuse)
+    table, runs = runs_table()
+    new_kernel()(table, runs)
+    assert (table[0, 6], runs.tolist(), list(made_here.glob("*.o"))) == (2, [[2, 0]], [])
+
+
+def refuse(*_: Any) -> bytes:
+    """Say that it cannot be done."""
+    raise NotImplementedError("machine code without numba_do_raise")
+
+
+@pytest.mark.parametrize("spoil", ["float", "gaps"])
+def test_an_array_of_another_kind_is_refused(spoil: str) -> None:
+    """Machine code would read what is not there."""
+    import numpy as np
+
+    table = np.zeros((2, 26)) if spoil == "float" else np.zeros((4, 52), dtype=np.int64)[::2, ::2]
+    with pytest.raises(ValueError, match="numbers that follow each other"):
+        new_kernel()(table, np.zeros((1, 2), dtype=np.int64))
+
+
+@COMPILER
+def test_small_logs_are_compiled_only_if_it_was_done_before(made_before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Translating takes seconds, loading does not."""
+    monkeypatch.setattr(speed, "_version", lambda: "v")
+    assert speed.compile_bytes() == speed.LOAD_BYTES
+    made_before.unlink()
+    assert speed.compile_bytes() == speed.COMPILE_BYTES
+
+
+@COMPILER
+def test_numba_is_not_imported_for_what_was_made_before(tmp_path: Path) -> None:
+    """Its import takes as long as reading a million lines."""
+    log = tmp_path / "log"
+    log.write_bytes(b"1700000000.000000000 new msg 5\n1700000001.000000000 end msg 5\n" * 100)
+    script = (
+        "import sys; from indimail_kit.logs import read_blocks\n"
+        "for count in range(2): lines = sum(len(one) for one in read_blocks(sys.argv[1], compiled=True))\n"
+        "print(lines, 'numba' in sys.modules)"
+    )
+    command = [sys.executable, "-c", script, str(log)]
+    subprocess.run(command, capture_output=True, check=True, timeout=300)
+    assert subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout == "200 False\n"
