@@ -9,7 +9,7 @@
 #   APT         `no`: install no system packages
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint crash course bench screenshots
+.PHONY: help lab test lint crash course bench docs screenshots
 MAKEFLAGS += --no-print-directory
 
 export APT PYTHON
@@ -53,6 +53,11 @@ course: ## Run every notebook unanswered and with every exercise solved, and pri
 bench: ## Measure, and print ratios against the parts we build on
 	@tools/setup test
 	@for script in $(BENCHES); do echo "== $$script"; $(BIN)/python "$$script" $(BENCH_ARGS) || exit 1; done
+
+docs: ## Build the documentation in build/docs/: every page, verb, table and public name; asks nothing of the network
+	@tools/setup docs
+	$(BIN)/python docs/site/build.py build/docs
+	@echo "Open build/docs/index.html"
 
 screenshots: ## Make the pictures of docs/images/ anew, from the real notebook in Chromium
 	@tools/setup test

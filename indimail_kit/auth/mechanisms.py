@@ -1,7 +1,7 @@
 """The mechanisms as one table: what each sends, what the server must keep, what a listener can do with it.
 
 Source: RFC 4422 (SASL), the RFC in each row; IndiMail smtpd.c `authcmds` and the EHLO line, libqmail authmethods.h
-(fd-3 numbers), qmail-smtpd(8) (DISABLE_… variables).
+(fd-3 numbers), qmail-smtpd(8) (``DISABLE_…`` variables).
 
 Rule 1: whoever asks "which mechanisms are there" asks this table.
 """
@@ -324,10 +324,10 @@ def offered_mechanisms(environ: Mapping[str, str], *, has_tls: bool = False) -> 
     """Return the names for the EHLO line, in its order.
 
     Source:
-        qmail-smtpd(8), DISABLE_… and SECURE_AUTH. A variable that is there but empty counts, as env_get() has it.
+        qmail-smtpd(8), ``DISABLE_…`` and SECURE_AUTH. A variable that is there but empty counts, as env_get() has it.
 
     Deviation:
-        qmail-smtpd only hides what DISABLE_… names and still takes it; whoever plays it strictly refuses it with 504.
+        qmail-smtpd only hides what ``DISABLE_…`` names and still takes it; whoever plays it strictly refuses it with 504.
 
     Example:
         >>> offered_mechanisms({"SECURE_AUTH": "1"})[:2]

@@ -182,7 +182,7 @@ def redact_line(line: bytes) -> bytes:
 
 
 def format_dialogue(chunks: Iterable[WireChunk], *, shows_secrets: bool = False, masks_unknown: bool = False) -> str:
-    """Return a dialogue as text, ``C: `` or ``S: `` before each line, control characters visible.
+    """Return a dialogue as text, ``C:`` or ``S:`` before each line, control characters visible.
 
     Args:
         chunks: As recorded.

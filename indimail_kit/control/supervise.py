@@ -1,7 +1,7 @@
 """supervise(8): is the service up, since when, and what is supervise told to do with it.
 
 Source: daemontools 0.76 supervise.c `pidchange()`, `announce()`, svstat.c, svok.c, svc.c; IndiMail's daemontools-x
-supervise.c, svstat.c 1.9, run_init.c; answers recorded in tests/data/indimail/tools/supervise-*.txt.
+supervise.c, svstat.c 1.9, run_init.c; answers recorded in ``tests/data/indimail/tools/supervise-*.txt``.
 
 Note for maintainers: two programs write ``supervise/status``, and the length tells them apart::
 

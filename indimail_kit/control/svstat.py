@@ -1,7 +1,7 @@
 """The line that svstat prints of a service, letter for letter: Debian's form and IndiMail's.
 
 Source: daemontools 0.76 svstat.c; IndiMail's daemontools-x svstat.c 1.9; answers recorded in
-tests/data/indimail/tools/supervise-*.txt, from which the fraction of IndiMail's later versions is known.
+``tests/data/indimail/tools/supervise-*.txt``, from which the fraction of IndiMail's later versions is known.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class Typed:
         )
 
     def text(self, *, shows_secrets: bool = False) -> str:
-        """Return the dialogue, ``C: `` or ``S: `` before each line, with its secrets masked or not."""
+        """Return the dialogue, ``C:`` or ``S:`` before each line, with its secrets masked or not."""
         return format_dialogue(self.chunks, shows_secrets=shows_secrets)
 
     def __repr__(self) -> str:

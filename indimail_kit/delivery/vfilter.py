@@ -164,7 +164,7 @@ class FilterRule:
 
     @property
     def forward_to(self) -> str:
-        """Return "&address" or "|program", or "" when nothing is forwarded."""
+        """Return ``"&address"`` or ``"|program"``, or "" when nothing is forwarded."""
         return self.bounce_action[1:]
 
     @property

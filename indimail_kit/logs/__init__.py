@@ -8,7 +8,7 @@ messages::
     log.events, log.deliveries, log.messages        # DataFrames, see indimail_kit.tables.schemas
 
 - `grammar`: the one table of line forms, `format_line`, `parse_line`; `send_forms`, `smtp_forms`, `clamav` hold its
-parts
+  parts
 - `template`, `fields`: the small language of the forms, and what may stand in a field
 - `labels`: the stamp at the start of a line
 - `blocks`: files -> blocks of octets; `engine`: blocks -> columns (`kernel`, `columns`) or events; `speed`: how fast

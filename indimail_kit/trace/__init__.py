@@ -9,7 +9,7 @@ Place in the mail's journey: behind `tables`, before the lab and the widgets: he
 - `tracer`: `Tracer`, which is asked by number, qp or address; `question`: what a person types; `story`: its answer
 - `index`, `records`: a log cut into lives, sessions and scans; `files`, `recordings`: queues, mailboxes, sessions
 - `joins`: which scan and which session belong to a life; `telling`, `telling_others`: the stories; `clocks`: why times
-differ
+  differ
 
 Rule 1: every join is by (queue, number, lifetime), by qp and time, or by sender, size, recipients and time, never by
 a number alone; what may be another message's is told as such.

@@ -27,7 +27,7 @@ class AuthExplorer(StaticView, anywidget.AnyWidget):
     """One login: who says what, each byte with its role, the digest step by step.
 
     The password and what was edited are no widget state: they come from the browser as messages, and what is shown of
-    them goes there as one. A saved notebook has **** in their place.
+    them goes there as one. A saved notebook has ``****`` in their place.
 
     Attributes:
         mechanism: A name of MECHANISMS.

@@ -79,7 +79,7 @@ class SmtpConsole(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is un
 
     Usable from Python alone: ``console.say("EHLO me")`` returns the reply's lines, ``console.explain()`` the
     explanation. What you typed within AUTH is kept in this process only, until you reconnect or close; a saved notebook
-    has **** in its place.
+    has ``****`` in its place.
 
     Attributes:
         lab: The lab that is talked to.

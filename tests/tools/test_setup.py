@@ -113,6 +113,19 @@ def test_first_time_makes_the_environment(house: House) -> None:
     assert (ended.returncode, house.calls()) == (0, LAB)
 
 
+def test_level_docs_has_what_the_documentation_needs_and_asks_for_no_system_package(house: House) -> None:
+    """Who only builds the pages gets neither a scanner nor a browser."""
+    house.add("apt-get")
+    house.add("id", "echo 0\n")
+
+    ended = house.setup("docs")
+
+    assert (ended.returncode, house.calls()) == (
+        0,
+        [LAB[0], "pip -m pip install --quiet --editable .[docs,lab,widgets]"],
+    )
+
+
 def test_second_time_does_nothing(house: House) -> None:
     """With the stamp in .venv neither Python's venv nor pip is called."""
     house.setup("lab")
@@ -207,10 +220,10 @@ def test_named_python_is_the_only_one_tried(house: House) -> None:
 
 
 def test_unknown_level_is_wrong_usage(house: House) -> None:
-    """Anything but lab and test is answered with the usage and code 2."""
+    """Anything but lab, docs and test is answered with the usage and code 2."""
     ended = house.setup("everything")
 
-    assert (ended.returncode, ended.stderr) == (2, "usage: tools/setup lab|test\n")
+    assert (ended.returncode, ended.stderr) == (2, "usage: tools/setup lab|docs|test\n")
 
 
 def test_other_systems_go_on_without_packages(house: House) -> None:
