@@ -89,6 +89,11 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = MappingProxyType(
         "queue shape": (Example("queue shape --queue queue1"),),
         "queue check": (Example("queue check --queue queue1", exit_code=1),),
         "queue repair": (Example("queue repair --queue queue1"),),
+        "queue overview": (Example("queue overview --queue queue1"),),
+        "queue stuck": (Example("queue stuck --queue queue1 --log send.log"),),
+        "queue scan": (Example("queue scan {message_number} --queue queue1 --scanner embedded"),),
+        "case list": (Example("case list"),),
+        "progress": (Example("progress --new-key class.key"),),
         "logs report": (Example("logs report send.log"), Example("logs report --view auth smtpd.log", shown=12)),
         "logs events": (Example("logs events --table deliveries send.log", shown=5),),
         "logs matchup": (Example("logs matchup send.log", shown=6),),
@@ -101,6 +106,7 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = MappingProxyType(
 )
 """Verb -> what is tried, in this order: a later one may need what an earlier one has made."""
 
+_NEEDS_CASE: Final = "It needs a case that `case start` keeps up; lesson 06 has some."
 _NEEDS_SUPERVISE: Final = "It needs a service that runs under supervise; lesson 02 has one."
 
 WITHOUT: Final[Mapping[str, str]] = MappingProxyType(
@@ -111,6 +117,10 @@ WITHOUT: Final[Mapping[str, str]] = MappingProxyType(
         "service up": _NEEDS_SUPERVISE,
         "service down": _NEEDS_SUPERVISE,
         "service set": _NEEDS_SUPERVISE,
+        "case start": "It stays up until Ctrl-C, and says what the people of a broken server complain about.",
+        "case hint": _NEEDS_CASE,
+        "case grade": _NEEDS_CASE,
+        "case truth": _NEEDS_CASE,
         "notebook": "It opens JupyterLab in your browser.",
     }
 )
