@@ -1,4 +1,6 @@
-"""The one exception tree of the kit; the name of a leaf says whose problem it is::
+"""The one exception tree of the kit.
+
+The name of a leaf says whose problem it is::
 
     KitError
     ├── FormatError          the octets break their grammar (the file's or the peer's problem)

@@ -327,7 +327,8 @@ def offered_mechanisms(environ: Mapping[str, str], *, has_tls: bool = False) -> 
         qmail-smtpd(8), ``DISABLE_…`` and SECURE_AUTH. A variable that is there but empty counts, as env_get() has it.
 
     Deviation:
-        qmail-smtpd only hides what ``DISABLE_…`` names and still takes it; whoever plays it strictly refuses it with 504.
+        qmail-smtpd only hides what ``DISABLE_…`` names and still takes it; whoever plays it strictly refuses it with
+        504.
 
     Example:
         >>> offered_mechanisms({"SECURE_AUTH": "1"})[:2]
