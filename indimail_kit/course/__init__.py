@@ -9,6 +9,7 @@ One learner for each kernel::
     course.check("01.1", "…")             # right or not, and why; never the answer
     course.hint("01.1")                   # the next hint
     course.solution("01.1")               # unless a teacher says no
+    course.start_case("06.3")             # where the answer is a server: start it, repair it, check it
     course.progress("01")                 # how far you are; .save("file") and course.resume("file")
 
 For a trainer::
@@ -52,7 +53,9 @@ check = _room.check
 hint = _room.hint
 progress = _room.progress
 resume = _room.resume
+repaired = _room.repaired
 solution = _room.solution
+start_case = _room.start_case
 solutions_allowed = _room.solutions_allowed
 task = _room.task
 
@@ -78,9 +81,11 @@ __all__ = [
     "new_class_key",
     "progress",
     "read_hand_in",
+    "repaired",
     "resume",
     "solution",
     "solutions_allowed",
+    "start_case",
     "task",
     "type_lines",
 ]

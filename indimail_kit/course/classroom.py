@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from indimail_kit.course.answers import as_text, is_unanswered
 from indimail_kit.course.class_key import (
@@ -21,6 +21,10 @@ from indimail_kit.course.class_key import (
 from indimail_kit.course.exercise import Exercise, Learner, learner_named
 from indimail_kit.course.feedback import Feedback, Hint, Solution, State, Task
 from indimail_kit.course.progress import NOTHING, Progress, Record, Row, read_progress
+from indimail_kit.errors import LabError
+
+if TYPE_CHECKING:
+    from indimail_kit.lab.cases import RunningCase
 
 SOLUTIONS_VARIABLE: Final = "INDIMAIL_KIT_SOLUTIONS"
 """Environment variable with which a teacher switches the solutions off: 0, no or off."""
@@ -45,6 +49,7 @@ class Classroom:
         self._records: dict[str, Record] = {}
         self._class_key: ClassKey | None = None
         self._goes_on_unsigned = False
+        self._cases: dict[str, RunningCase] = {}
 
     def begin(self, learner: str = "", *, class_key_file: str | Path | None = None) -> Progress:
         """Say who learns; each name gets values of its own. Another name begins with an empty table.
@@ -63,6 +68,8 @@ class Classroom:
         if beginner.seed != self._learner.seed:
             self._records = {}
             self._goes_on_unsigned = False
+            while self._cases:
+                self._cases.popitem()[1].stop()
         self._learner = beginner
         return self.progress()
 
@@ -131,11 +138,54 @@ class Classroom:
             return Solution(_shown(number), None, self._which())
         if not self._shows_solutions():
             return Solution(exercise.number, None, "The solutions are switched off. A hint may help, or a neighbour.")
+        case = self._cases.get(exercise.number)
+        if exercise.is_live and case is None:
+            return Solution(exercise.number, None, f'Start the server first: course.start_case("{exercise.number}")')
+        self._note_solution(exercise)
+        if case is not None:
+            return Solution(exercise.number, [deed.command for deed in case.solution()], exercise.way)
+        return Solution(exercise.number, exercise.solve(self._learner.draw(exercise).given), exercise.way)
+
+    def start_case(self, number: str) -> RunningCase:
+        """Start the server of an exercise, in place of one that runs for it already; it ends with this process.
+
+        Raises:
+            KeyError: There is no such exercise, or its answer is no server.
+            LabError: The server did not start.
+            MissingPartError: A part that it needs is not installed.
+        """
+        from indimail_kit.course.lesson_06_cases import drawn_case
+        from indimail_kit.lab.cases import start_case
+
+        exercise = self._exercises[number]
+        if not exercise.is_live:
+            raise KeyError(number)
+        if (before := self._cases.pop(number, None)) is not None:
+            before.stop()
+        name, seed = drawn_case(self._learner.draw(exercise))
+        self._cases[number] = start_case(name, seed=seed)
+        return self._cases[number]
+
+    def repaired(self, number: str) -> RunningCase:
+        """Do on the server of an exercise what its reference solution says, and return it; for a trainer who shows it.
+
+        Raises:
+            KeyError: There is no such exercise, or its answer is no server.
+            LabError: The solutions are switched off, or a step failed.
+        """
+        exercise = self._exercises[number]
+        if not self._shows_solutions():
+            raise LabError("the solutions are switched off")
+        case = self._cases.get(number) or self.start_case(number)
+        self._note_solution(exercise)
+        case.solve()
+        return case
+
+    def _note_solution(self, exercise: Exercise) -> None:
         record = self._record(exercise)
         self._records[exercise.number] = replace(
             record, has_seen_solution=record.has_seen_solution or not record.is_right
         )
-        return Solution(exercise.number, exercise.solve(self._learner.draw(exercise).given), exercise.way)
 
     def solutions_allowed(self, is_allowed: bool) -> bool:
         """Switch the solutions on or off; returns what holds now (the variable wins when it says off)."""

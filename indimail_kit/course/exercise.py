@@ -44,6 +44,7 @@ class Exercise:
         draw: Makes the values.
         solve: Works out the answer from what is given.
         judge: Returns the sentence for a mistake, or None when the answer is right; raises for no answer whatever.
+        is_live: Whether the answer is a server that runs: `Classroom.start_case` starts it, and `solve` gives nothing.
     """
 
     number: str
@@ -56,6 +57,7 @@ class Exercise:
     draw: Callable[[random.Random], Drawn]
     solve: Callable[[Mapping[str, object]], object]
     judge: Callable[[Drawn, object], str | None]
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

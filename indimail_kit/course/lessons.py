@@ -21,6 +21,8 @@ from indimail_kit.course import (
     lesson_04_lines,
     lesson_04_pairs,
     lesson_04_report,
+    lesson_06_cases,
+    lesson_06_method,
 )
 from indimail_kit.course.exercise import Exercise
 
@@ -65,5 +67,8 @@ EXERCISES: Final[tuple[Exercise, ...]] = (
     lesson_04_report.OVERALL,
     lesson_04_report.REASON,
     lesson_04_report.GUESSING,
+    lesson_06_method.STATION,
+    lesson_06_method.PROOF,
+    *lesson_06_cases.CASES,
 )
 """Number, grade and all; `Classroom` asks them by number."""

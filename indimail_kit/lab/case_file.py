@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -29,6 +27,7 @@ from indimail_kit.lab.places import SMTPD
 from indimail_kit.logs.log import Log, read
 from indimail_kit.mailqueue.values import INDIMAIL
 from indimail_kit.visible import visible
+from indimail_kit.wiring import html_of
 
 if TYPE_CHECKING:
     from indimail_kit.lab.services import Services
@@ -245,9 +244,17 @@ class OpenCase:
             deed.do()
 
     def __repr__(self) -> str:
-        """Return one line without the name, which may tell too much."""
-        host, port = self.smtp
-        return f"<Case on {host}:{port}: {self.complaint}>"
+        """Return what people say, and where the server is; not the name, which may tell too much."""
+        try:
+            host, port = self.smtp
+            lines = [self.complaint, *([self.conditions] if self.conditions else [])]
+        except (KitError, OSError):
+            return "<a case whose server has ended>"
+        where = f"SMTP {host} {port} · {self.directory}"
+        return "\n".join(visible(line) for line in (*lines, where))
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
 
 class RunningCase(OpenCase):
@@ -257,10 +264,9 @@ class RunningCase(OpenCase):
         lab: Its server.
     """
 
-    def __init__(self, case: Case, lab: Lab, owned: Path | None, *, clock: Callable[[], int]) -> None:
+    def __init__(self, case: Case, lab: Lab, *, clock: Callable[[], int]) -> None:
         super().__init__(case, lab.directory, clock=clock)
         self.lab = lab
-        self._owned = owned
 
     @property
     def services(self) -> Services | None:
@@ -270,10 +276,8 @@ class RunningCase(OpenCase):
         return None
 
     def stop(self) -> None:
-        """End the server, and remove its directory if it was made here; a second call does nothing."""
+        """End the server, and remove its directory if it was made for it; a second call does nothing."""
         self.lab.stop()
-        if self._owned is not None:
-            shutil.rmtree(self._owned, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -300,20 +304,17 @@ def begin(case: Case, *, seed: int, directory: Path | None, clock: Callable[[], 
     """
     if directory is not None and directory.exists() and any(directory.iterdir()):
         raise LabError(f"a case needs a new or empty directory, and {directory} has something in it")
-    owned = Path(tempfile.mkdtemp(prefix="ik-case-")) if directory is None else None
     settings: dict[str, Any] = {**SETTINGS, **case.lab}
-    lab = Lab(seed=seed, directory=directory or owned, **settings)
+    lab = Lab(seed=seed, directory=directory, **settings)
     try:
         lab.start()
         facts = case.facts(seed) | _facts_of(lab)
         (lab.directory / "service" / SMTPD / "run").write_text(_RUN, encoding="utf-8")
         case.spoil(lab, facts)
         write_state(lab.directory, CaseState(case.name, seed, lab.host, lab.port, clock(), facts=facts))
-        return RunningCase(case, lab, owned, clock=clock)
+        return RunningCase(case, lab, clock=clock)
     except BaseException:
         lab.stop()
-        if owned is not None:
-            shutil.rmtree(owned, ignore_errors=True)
         raise
 
 

@@ -15,6 +15,7 @@ from indimail_kit.course.feedback import State
 from indimail_kit.errors import FormatError
 
 NUMBERS = [exercise.number for exercise in EXERCISES]
+STILL = [exercise.number for exercise in EXERCISES if not exercise.is_live]
 
 
 class Rude(str):
@@ -32,7 +33,7 @@ class Rude(str):
         raise RuntimeError
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("number", STILL)
 def test_a_solution_is_right_in_its_room(room, number):
     """The way that a learner goes: task, solution, check."""
     assert room.check(number, room.solution(number).answer).is_right
