@@ -22,7 +22,7 @@ from indimail_kit.cli.doctor import doctor
 from indimail_kit.cli.lab import lab
 from indimail_kit.cli.logs import logs
 from indimail_kit.cli.notebook import notebook
-from indimail_kit.cli.output import EXIT_FAILED, complain
+from indimail_kit.cli.output import EXIT_FAILED, complain, fault_text
 from indimail_kit.cli.progress import progress
 from indimail_kit.cli.qhpsi import qhpsi
 from indimail_kit.cli.qmail_queue import qmail_queue
@@ -45,12 +45,8 @@ class _Group(click.Group):
             # The reader of our output went away (`| head`); nothing is wrong, and nobody reads a message.
             sys.stderr.close()
             ctx.exit(0)
-        except KitError as error:
-            complain(str(error))
-            ctx.exit(EXIT_FAILED)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            complain(f"{where}{error.strerror or error}")
+        except (KitError, OSError) as error:
+            complain(fault_text(error))
             ctx.exit(EXIT_FAILED)
 
 

@@ -9,12 +9,15 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from indimail_kit.cli.logs_reading import told
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
+
+    from indimail_kit.logs.files import Source
 
 TABLES = ("events", "deliveries", "messages")
 
@@ -35,24 +38,24 @@ def events_verb(files: tuple[Path, ...], table: str, form: str, output: Path | N
     """
     if form == "parquet" and output is None:
         raise click.UsageError("--format parquet needs --output FILE")
-    frames = _frames(files, table)
-    if form == "parquet":
-        from indimail_kit.tables import schemas
-        from indimail_kit.tables.parquet import write_parquet
-
-        write_parquet(getattr(schemas, table.upper()), frames, output or Path())
-        return
     with ExitStack() as stack:
+        frames = _frames(stack.enter_context(told(files, has_rows=output is None)), table)
+        if form == "parquet":
+            from indimail_kit.tables import schemas
+            from indimail_kit.tables.parquet import write_parquet
+
+            write_parquet(getattr(schemas, table.upper()), frames, output or Path())
+            return
         out: IO[str] = stack.enter_context(output.open("w", encoding="utf-8", newline="")) if output else sys.stdout
         _write(frames, form, out, is_seen=output is None and sys.stdout.isatty())
 
 
-def _frames(files: tuple[Path, ...], table: str) -> Iterator[pd.DataFrame]:
+def _frames(sources: Sequence[Source], table: str) -> Iterator[pd.DataFrame]:
     """Yield the rows in pieces; an empty piece first, so that there is a head line whatever the log holds."""
     from indimail_kit.logs import join_blocks, read_blocks
     from indimail_kit.tables import log_frames
 
-    blocks = read_blocks(*files)
+    blocks = read_blocks(*sources)
     if table == "events":
         yield log_frames.event_columns_frame(())
         for block in blocks:

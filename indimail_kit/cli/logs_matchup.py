@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from indimail_kit.cli.logs_reading import told
 from indimail_kit.visible import visible
 
 
@@ -32,12 +33,12 @@ def matchup_verb(files: tuple[Path, ...], pending_in: Path | None, pending_out: 
     if fd5:
         os.fstat(5)  # not there: said at once, not after the whole log
     printer = MatchupPrinter()
-    sources = files or (Path("/dev/stdin"),)
     out = sys.stdout.buffer
     is_seen = sys.stdout.isatty()
     threads = min(2, len(os.sched_getaffinity(0)))
-    for text in matchup_text(*sources, pending_in=pending_in, threads=threads, printer=printer):
-        out.write(visible(str(text, "utf-8", "backslashreplace"), kept="\n").encode() if is_seen else text)
+    with told(files or ("-",), has_rows=True) as sources:
+        for text in matchup_text(*sources, pending_in=pending_in, threads=threads, printer=printer):
+            out.write(visible(str(text, "utf-8", "backslashreplace"), kept="\n").encode() if is_seen else text)
     out.flush()
     pending = b"".join(printer.pending())
     if pending_out is not None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from indimail_kit.cli.logs_reading import told
+from indimail_kit.cli.logs_words import counted
 from indimail_kit.cli.output import note
 
 _DAY_S = 86_400
@@ -36,14 +38,14 @@ def redact_verb(files: tuple[str, ...], key_file: Path | None, shift_days: int) 
 
     redactor = Redactor(None if key_file is None else _key(key_file), shift_s=shift_days * _DAY_S)
     output = sys.stdout.buffer
-    for line in redact_lines(*("/dev/stdin" if file == "-" else file for file in files), redactor=redactor):
-        output.write(line)
+    with told(files, has_rows=True) as sources:
+        for line in redact_lines(*sources, redactor=redactor):
+            output.write(line)
     output.flush()
     done = redactor.done
-    note(
-        f"{done.lines:,} line(s); of {done.unknown + done.withheld:,} only the length is told,"
-        " because nobody knows what they say."
-    )
+    gone = done.unknown + done.withheld
+    rest = f"; of {gone:,} only the length is told, because nobody knows what they say" if gone else ""
+    note(f"{counted(done.lines, 'line')} redacted{rest}")
 
 
 def _key(path: Path) -> bytes:

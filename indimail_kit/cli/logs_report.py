@@ -9,13 +9,22 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from indimail_kit.cli.logs_words import OVERALL_WORDS, shown
-from indimail_kit.cli.output import json_option, note, print_json, print_pairs, print_table
+from indimail_kit.cli.logs_reading import told
+from indimail_kit.cli.logs_words import OVERALL_WORDS, counted, shown
+from indimail_kit.cli.output import (
+    EXIT_FAILED,
+    complain,
+    fault_text,
+    json_option,
+    note,
+    print_json,
+    print_pairs,
+    print_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -300,16 +309,23 @@ def report_verb(
     from indimail_kit.tables.log_reading import LogReading
     from indimail_kit.tables.questions_logs_mail import PERCENTS
 
-    sources = [sys.stdin.buffer.read() if name == "-" else Path(name) for name in files]
-    log = LogReading(*sources, threads=min(THREADS, os.cpu_count() or 1))
     wish = Wish(every, at, as_written, percents or PERCENTS)
-    table = VIEWS[view].answer(log, wish)
+    with told([name for name in files if name != "-"]) as paths:
+        rest = iter(paths)
+        sources = [sys.stdin.buffer.read() if name == "-" else next(rest) for name in files]
+        log = LogReading(*sources, threads=min(THREADS, os.cpu_count() or 1))
+        table = VIEWS[view].answer(log, wish)
     if as_json:
-        print_json({"view": view, "lines": log.lines, "unknown_lines": log.unknown_lines, **_document(view, table)})
-        return
-    (_print_overall if view == "overall" else _print_rows)(VIEWS[view], table, top)
-    strange = f", {log.unknown_lines:,} of them of no known form: see logs events" if log.unknown_lines else ""
-    note(f"{log.lines:,} line(s){strange}; times are UTC")
+        fault = {} if log.fault is None else {"fault": fault_text(log.fault)}
+        counts = {"lines": log.lines, "unknown_lines": log.unknown_lines}
+        print_json({"view": view, **counts, **fault, **_document(view, table)})
+    else:
+        (_print_overall if view == "overall" else _print_rows)(VIEWS[view], table, top)
+        strange = f", {log.unknown_lines:,} of them of no known form: see logs events" if log.unknown_lines else ""
+        note(f"{counted(log.lines, 'line')}{strange}; times are UTC")
+    if log.fault is not None:
+        complain(f"{fault_text(log.fault)}. This is about the {counted(log.lines, 'line')} before that.")
+        sys.exit(EXIT_FAILED)
 
 
 def _document(view: str, table: pd.DataFrame) -> dict[str, Any]:
@@ -350,4 +366,4 @@ def _print_rows(view: View, table: pd.DataFrame, top: int) -> None:
     click.echo(view.title)
     print_table(sides, [[(text, "") for text in line] for line in zip(*cells, strict=True)])
     if len(rows) < len(table):
-        note(f"{len(table) - len(rows):,} more row(s): --top 0 shows all, --json too")
+        note(f"{counted(len(table) - len(rows), 'more row')}: --top 0 shows all, --json too")

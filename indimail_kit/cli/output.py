@@ -69,6 +69,13 @@ def complain(text: str) -> None:
     click.echo(f"indimail-kit: {visible(text)}", err=True)
 
 
+def fault_text(error: Exception) -> str:
+    """Return what went wrong, and with which file, in a sentence without its end."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def note(text: str) -> None:
     """Say on standard error what is going on."""
     click.echo(visible(text), err=True)

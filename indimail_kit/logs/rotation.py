@@ -116,6 +116,15 @@ def look(directory: Path) -> Look | None:
     return None
 
 
+def look_anyway(directory: Path) -> Look:
+    """Return the log files of a directory, even if it does not hold still or a processor has left a file behind.
+
+    Raises:
+        OSError: The directory cannot be read.
+    """
+    return look(directory) or _look_once(directory)
+
+
 def mark_of(seen: Look, place: Place) -> Mark:
     """Return where a file of this look stands among the names."""
     newest = seen.named[-1].name if seen.named else ""

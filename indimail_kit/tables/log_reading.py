@@ -2,6 +2,7 @@
 
 Rule 1: each method reads the whole log; afterwards `lines`, `unknown_lines` and `last_ns` are those of what it read.
 Rule 2: the tables are the same as those of `logs.read`; a test compares them.
+Rule 3: what was read before a fault is an answer too, and `fault` says that it is not of the whole log.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from indimail_kit.errors import KitError
 from indimail_kit.logs.blocks import Source
 from indimail_kit.logs.columns import KIND_NAMES, EventBlock
 from indimail_kit.logs.engine import read_blocks
@@ -36,6 +38,7 @@ class LogReading:
         lines: Lines read.
         unknown_lines: Of them, those that no form fits.
         last_ns: Time of the latest line (unit: ns since 1970), or None without a stamp.
+        fault: What stopped the reading after some lines, None for nothing; before the first line it is raised.
     """
 
     def __init__(self, *sources: Source, threads: int = 1) -> None:
@@ -46,16 +49,22 @@ class LogReading:
     def _forget(self) -> None:
         self.lines = self.unknown_lines = 0
         self.last_ns: int | None = None
+        self.fault: KitError | OSError | None = None
 
     def _blocks(self) -> Iterator[EventBlock]:
         """Yield the blocks and count what passes."""
         self._forget()
-        for block in read_blocks(*self._sources, threads=self._threads):
-            self.lines += len(block)
-            self.unknown_lines += int((block.kind == _UNKNOWN).sum())
-            if len(block) and (latest := int(block.unix_ns.max())) > (self.last_ns or 0):
-                self.last_ns = latest
-            yield block
+        try:
+            for block in read_blocks(*self._sources, threads=self._threads):
+                self.lines += len(block)
+                self.unknown_lines += int((block.kind == _UNKNOWN).sum())
+                if len(block) and (latest := int(block.unix_ns.max())) > (self.last_ns or 0):
+                    self.last_ns = latest
+                yield block
+        except (KitError, OSError) as error:
+            if not self.lines:
+                raise
+            self.fault = error
 
     def totals(self) -> Totals:
         """Return the sums of the log, in memory that does not grow with it."""

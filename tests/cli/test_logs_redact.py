@@ -41,7 +41,7 @@ def test_the_log_goes_to_standard_output_and_the_count_to_standard_error(log: Pa
     assert b"ann" not in done.stdout_bytes
     assert first.partition(b"<")[2].partition(b">")[0] == second.rpartition(b" ")[2]
     assert third == b"redacted: 11 octets"
-    assert done.stderr.startswith("3 line(s); of 1 only the length is told")
+    assert done.stderr.startswith("3 lines redacted; of 1 only the length is told")
 
 
 def test_a_key_file_gives_the_same_names_again(log: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_only_the_first_rows_are_shown_and_the_rest_is_counted() -> None:
     """--top bounds what a person sees, not what a program gets."""
     done = run(THREE_QUEUES, "--view", "senders", "--top", "3")
     assert len(done.stdout.splitlines()) == 3 + 3
-    assert "39 more row(s)" in done.stderr
+    assert "39 more rows" in done.stderr
     assert len(document(THREE_QUEUES, "--view", "senders", "--top", "3")["rows"]) == 42
 
 
@@ -115,6 +116,26 @@ def test_percents_are_the_askers() -> None:
 def test_standard_input_is_a_log() -> None:
     """`-` reads what comes; nothing else does."""
     assert document("-", octets=gzip.decompress(THREE_QUEUES.read_bytes()))["messages"] == 1367
+
+
+def test_what_was_read_before_a_fault_is_answered_and_the_fault_said(tmp_path: Path) -> None:
+    """A truncated file, or a second one that is not there: the numbers so far, a sentence, exit code 3."""
+    path = tmp_path / "log.gz"
+    path.write_bytes(THREE_QUEUES.read_bytes()[:-60_000])
+    done = run(path)
+    assert (done.exit_code, done.stdout.startswith("Time\n")) == (3, True)
+    said = re.search(
+        r"log\.gz: expected a whole gzip file; ([\d,]+) octets of its log were read before\."
+        r" This is about the ([\d,]+) lines before that",
+        done.stderr,
+    )
+    assert said is not None
+    octets, lines = (int(number.replace(",", "")) for number in said.groups())
+    whole = gzip.decompress(THREE_QUEUES.read_bytes())
+    assert (0 < octets < len(whole), lines) == (True, whole[:octets].count(b"\n") + 1)
+    done = run(THREE_QUEUES, tmp_path / "nothing", "--json")
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["messages"], "nothing: No such file" in found["fault"]) == (3, 1367, True)
 
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202e\x9b31m<script>"
