@@ -336,6 +336,10 @@ class Lab:
             if not self._running().obey(options, name):
                 self.services.svc(options, name)
 
+    def supervise_send(self) -> None:
+        """Let `PlayedSupervise` watch over qmail-send: svc and ``indimail-kit service`` then work on it."""
+        self._running().supervise_send(self._stack)
+
     def asking(self, scanner: Scanner) -> AbstractContextManager[None]:
         """Ask another scanner for a while, as long as QHPSI is the lab's own.
 

@@ -28,6 +28,7 @@ from indimail_kit.lab.filters import LabFilters
 from indimail_kit.lab.in_flight import InFlight
 from indimail_kit.lab.journey import RawBlock
 from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, FAR_DOMAIN, HOST, SEND, SMTPD, USERS, Places
+from indimail_kit.lab.played_supervise import SEND_RUN, PlayedSupervise
 from indimail_kit.lab.scanners import LabScanner
 from indimail_kit.lab.second_host import SecondHost
 from indimail_kit.lab.server import SmtpServer
@@ -115,6 +116,18 @@ class Parts:
                 raise ValueError(f"one of {', '.join(deeds)} for the qmail-send of a lab")
             deeds[options]()
         return name in (SMTPD, SEND)
+
+    def supervise_send(self, stack: ExitStack) -> None:
+        """Play supervise for qmail-send, until the stack ends.
+
+        Raises:
+            OSError: The lab's directory cannot be written.
+        """
+        played = PlayedSupervise(
+            self.places.services / SEND, run=SEND_RUN, start=self.sender.start, stop=self.sender.stop,
+            is_up=lambda: self.sender.is_running, signals={"a": self.sender.retry_now, "h": self.sender.reread},
+        )  # fmt: skip
+        stack.callback(played.close)
 
 
 def start_parts(settings: Settings, scanner: LabScanner, *, stack: ExitStack) -> Parts:
