@@ -8,11 +8,13 @@ Source: THREATS, row 1; HTML Living Standard, "Parsing HTML documents"; Unicode 
 Rule 1: only this module makes an `Html`; the class refuses to be built elsewhere.
 Rule 2: tags, classes and attributes come from closed sets; no id, name or data-* is among
    them, and none may come from data.
+   The one image is `picture`: drawn by the kit, its octets in the page, so that it loads nothing and runs nothing.
 Rule 3: control, bidirectional and invisible characters are shown as what they are: ``\x1b``, ``<U+202E>``.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
 import importlib.resources
 import re
@@ -55,10 +57,11 @@ trace's."""
 
 _CLASS: Final = re.compile(r"\.(ik-[a-z0-9-]+)")
 _KEY: Final = object()
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 
 class Html:
-    """Markup that has gone through the door; made by `tag`, `text`, `block`, `join` and `style_element` only."""
+    """Markup that has gone through the door; made by the functions of this module only."""
 
     __slots__ = ("_markup",)
 
@@ -176,6 +179,25 @@ def tag(name: str, /, *children: Html | str, cls: str = "", **attributes: str) -
     # The parser drops one newline right after <pre>: give it one to drop.
     lead = "\n" if name == "pre" else ""
     return Html(f"<{name}{_class_attribute(cls)}{written}>{lead}{join(children)}</{name}>", key=_KEY)
+
+
+def picture(png: bytes, alt: str, *, cls: str = "") -> Html:
+    """Return a picture that the kit drew, with its words; its octets stand in the page.
+
+    Args:
+        png: A PNG: in such an image nothing runs.
+        alt: What it shows, for who does not see it.
+        cls: Classes of the style sheet, separated by blanks.
+
+    Raises:
+        ValueError: It is no PNG, or a class is not in its closed set (a programmer's error).
+    """
+    if not png.startswith(_PNG):
+        raise ValueError("a picture that is no PNG")
+    octets = base64.b64encode(png).decode("ascii")
+    return Html(
+        f'<img{_class_attribute(cls)} alt="{escape(visible(alt))}" src="data:image/png;base64,{octets}">', key=_KEY
+    )
 
 
 def shortened(value: str, *, limit: int = 48) -> Html:

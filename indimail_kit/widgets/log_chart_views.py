@@ -12,8 +12,9 @@ from indimail_kit.errors import LabError
 from indimail_kit.tables import questions
 from indimail_kit.visible import visible
 from indimail_kit.widgets import log_charts as charts
-from indimail_kit.widgets.grid import grid_html
-from indimail_kit.widgets.html import join, style_sheet, tag
+from indimail_kit.widgets.auth_markup import heading_html, standalone
+from indimail_kit.widgets.grid import grid_table
+from indimail_kit.widgets.html import picture, style_sheet, tag
 from indimail_kit.widgets.log_pages import duration_text
 from indimail_kit.widgets.scripts import script
 from indimail_kit.widgets.static_view import StaticView
@@ -84,8 +85,10 @@ class LogChart(StaticView, anywidget.AnyWidget):
         return f"{type(self).__name__}: {self.alt}"
 
     def static_html(self) -> str:
-        """Return words and numbers as HTML that needs no kernel."""
-        return str(join([grid_html(self.title, self.heads, self.rows), tag("p", self.alt)]))
+        """Return picture, words and numbers as HTML that needs no kernel, nor a browser that shows widgets."""
+        drawn = picture(charts.figure_octets(self.figure(), "png"), self.alt, cls="ik-log-still")
+        numbers = grid_table("the numbers", self.heads, self.rows)
+        return str(standalone(heading_html(self.title), drawn, tag("p", self.alt), numbers, label=self.title))
 
     def frame(self) -> pd.DataFrame:
         """Return the numbers of the picture."""

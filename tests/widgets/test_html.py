@@ -150,6 +150,24 @@ def test_the_style_sheet_asks_for_nothing():
     assert [word for word in ("@import", "url(", "http", "</", "expression(") if word in style_sheet()] == []
 
 
+PNG = b"\x89PNG\r\n\x1a\n rest"
+
+
+def test_a_picture_is_a_png_with_its_words_and_nothing_else(hostile_strings, parse):
+    """What may stand in its words stays in them; its octets are in the page."""
+    for value in hostile_strings[::50]:
+        (name, has), *others = parse(str(html.picture(PNG, value, cls="ik-log-still"))).elements
+        assert (name, others, set(has), has["alt"]) == ("img", [], {"alt", "class", "src"}, visible(value))
+        assert has["src"] == "data:image/png;base64,iVBORw0KGgogcmVzdA=="
+
+
+@pytest.mark.parametrize("octets", [b"", b"<svg onload=alert(1)>", b"GIF89a", b"https://192.0.2.1/x.png"])
+def test_what_is_no_png_is_no_picture(octets):
+    """An SVG can hold scripts; an address would be loaded."""
+    with pytest.raises(ValueError, match="no PNG"):
+        html.picture(octets, "words")
+
+
 def test_separator_is_escaped():
     """A separator is text, too."""
     assert str(join(["a", "b"], separator="<b>")) == "a&lt;b&gt;b"

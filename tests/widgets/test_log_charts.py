@@ -46,6 +46,7 @@ def test_a_chart_has_pictures_words_and_numbers(chart, log, strangers, tmp_path)
     assert (strangers(view.static_html()), repr(view).endswith(view.alt), len(view.alt) > 40) == ([], True, True)
     assert view.save(tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert view.save(tmp_path / "a.svg").read_text() == view.pictures[0]
+    assert view.static_html().count("<img ") == 1
     with pytest.raises(LabError, match=r"\.png or \.svg"):
         view.save(tmp_path / "a.exe")
 
