@@ -16,8 +16,6 @@ export APT PYTHON
 
 BIN := .venv/bin
 BENCHES := $(sort $(filter-out %/conftest.py,$(wildcard tests/bench/*.py)))
-# The whole suite covers 90 %; a part of it cannot.
-COVERAGE := --cov --cov-report=term-missing $(if $(TEST_ARGS),,--cov-fail-under=90)
 
 help: ## Show this list
 	@echo "indimail-kit: see a mail server think"
@@ -32,7 +30,7 @@ lab: ## Set up what is missing, then open JupyterLab on the first notebook
 
 test: ## Set up what is missing, then run every test, the browser ones included
 	@tools/setup test
-	INDIMAIL_KIT_CHROMIUM="$$(tools/find-chromium)" $(BIN)/python -m pytest $(COVERAGE) $(TEST_ARGS)
+	@INDIMAIL_KIT_CHROMIUM="$$(tools/find-chromium)" tools/run-tests $(TEST_ARGS)
 
 lint: ## Check style, types, import directions and spelling; changes nothing
 	@tools/setup test

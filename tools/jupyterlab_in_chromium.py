@@ -245,8 +245,9 @@ def _jupyter(root: Path, home: Path, token: str) -> Iterator[str]:
         "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True",
         f"--LabApp.app_settings_dir={home / 'app-settings'}",
-        # An owner that is killed cannot stop it: then it ends by itself.
-        "--ServerApp.shutdown_no_activity_timeout=300", "--MappingKernelManager.cull_idle_timeout=600",
+        # An owner that is killed cannot stop it: then it ends by itself. Not too soon: between two
+        # modules of the browser's tests, in a random order among all others, nothing happens for minutes.
+        "--ServerApp.shutdown_no_activity_timeout=3600", "--MappingKernelManager.cull_idle_timeout=600",
     ]  # fmt: skip
     log = home / "jupyter.log"
     address = f"http://127.0.0.1:{port}"
