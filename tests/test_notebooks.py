@@ -19,6 +19,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 MAX_CELLS = 45
 MAX_CODE_LINES = 12
+MAX_CODE_WIDTH = 100
 MAX_MEDIAN_CODE_LINES = 4
 MAX_WORDS = 120
 MAX_RUN_S = 60.0
@@ -37,11 +38,29 @@ FRAME = (
 
 AVOIDED = re.compile(r"\b(simply|just|obviously|of course|easy|easily|trivial)\b", re.IGNORECASE)
 
+LOG_LINE = re.compile(r"@[0-9a-f]{24} ")
+"""A line of a real log stands as it is, however long."""
+
+GLOSSARY = (FOLDER.parent / "docs" / "glossary.md").read_text(encoding="utf-8")
+TERMS = {re.sub(r"[-_ ]", "", term.lower()) for term in re.findall(r"^### (.+)$", GLOSSARY, re.MULTILINE)}
+ANCHORS = {
+    re.sub(r"[^\w -]", "", term.lower()).replace(" ", "-") for term in re.findall(r"^### (.+)$", GLOSSARY, re.MULTILINE)
+}
+
+ALONE = "no program has to run beside this kernel"
+"""What a lesson says that starts none."""
+
 JOURNEYS = """
 sent = getattr(globals().get("lab"), "journeys", ())
 [(j.mechanism, j.verdict, j.smtp_reply[:3], j.queue, j.folder, j.delivered_to) for j in sent]
 """
 """What must be the same in every run; numbers of inodes, processes and seconds are not."""
+
+CHILDREN = """
+import pathlib
+sum((place.read_text().split() for place in pathlib.Path("/proc/self/task").glob("*/children")), [])
+"""
+"""The programs that run beside the kernel when the last cell is done."""
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -88,6 +107,13 @@ def test_code_cells_are_short(path):
     lengths = [len(source.splitlines()) for source in sources(path, "code")]
 
     assert (max(lengths) <= MAX_CODE_LINES, statistics.median(lengths) <= MAX_MEDIAN_CODE_LINES) == (True, True)
+
+
+def test_code_fits_on_the_screen(path):
+    """At most 100 characters a line, so that beside the file browser nothing is cut off; lines of real logs may."""
+    lines = [line for source in sources(path, "code") for line in source.splitlines() if not LOG_LINE.match(line)]
+
+    assert [line for line in lines if len(line) > MAX_CODE_WIDTH] == []
 
 
 def test_text_cells_are_short(path):
@@ -181,14 +207,69 @@ def test_links_lead_somewhere(path):
     assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
 
 
+def prose(path: Path) -> str:
+    """Return the text without its code blocks."""
+    return re.sub(r"```.*?```", "", "\n".join(sources(path, "markdown")), flags=re.DOTALL)
+
+
+def test_links_into_the_glossary_have_their_entry(path):
+    """Each one leads to a heading that is there, and a lesson has several."""
+    links = re.findall(r"\]\(\.\./docs/glossary\.md#([^)]+)\)", prose(path))
+
+    assert ([link for link in links if link not in ANCHORS], len(links) >= 3) == ([], True)
+
+
+def test_terms_are_linked_at_first_use(path):
+    """A word in italics that the glossary explains is a link the first time, and one time only."""
+    known = [
+        (re.sub(r"[-_ ]", "", (linked or bare).lower()), bool(linked))
+        for linked, bare in re.findall(
+            r"\[\*([^*\n]+)\*\]\(\.\./docs/glossary|(?<![*\w`])\*([^*\n`]+)\*(?![*\w])", prose(path)
+        )
+    ]
+    first: dict[str, bool] = {}
+    for term, is_linked in known:
+        first.setdefault(term, is_linked)
+
+    assert [term for term, is_linked in first.items() if term in TERMS and not is_linked] == []
+    assert [term for term in first if known.count((term, True)) > 1] == []
+
+
+def test_the_mark_stands_above_a_room(path):
+    """The words "you are here" point at a word of the map, and not at an arrow beside it."""
+    for source in sources(path, "markdown"):
+        for mark, rooms in re.findall(r"^( *▼).*\n(.*──►.*)$", source, re.MULTILINE):
+            assert rooms[len(mark) - 1 : len(mark)].isalpha()
+
+
+def test_the_next_one_is_named(path):
+    """From one lesson a learner gets to the following one."""
+    after = [one.name for one in NOTEBOOKS[NOTEBOOKS.index(path) + 1 :]][:1]
+    last = sources(path, "markdown")[-1]
+
+    assert [name for name in after if f"({name})" not in last[last.rfind("**Next.**") :]] == []
+
+
 def test_the_readme_names_it(path):
     """The path of all lessons has this one."""
     assert f"({path.name})" in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
+def test_minutes_are_the_same_everywhere(path):
+    """The box of the notebook, the path in the README and the teacher's page say one number."""
+    (minutes,) = re.findall(r"\*\*(\d+) minutes\*\*", sources(path, "markdown")[0] + sources(path, "markdown")[1])
+    (row,) = [
+        line for line in (FOLDER / "README.md").read_text(encoding="utf-8").splitlines() if f"({path.name})" in line
+    ][:1]
+    page = (FOLDER.parent / "docs" / "teaching" / f"{path.stem[:2]}.md").read_text(encoding="utf-8")
+
+    assert (row.split("|")[3].strip(), re.findall(r"\*\*Minutes\.\*\* (\d+)", page)) == (minutes, [minutes])
+
+
 def run(path: Path) -> tuple[str, float, str]:
     """Run a notebook from a fresh kernel; return the journeys as text, the time (unit: s), and all its outputs."""
     notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(CHILDREN))
     notebook.cells.append(nbformat.v4.new_code_cell(JOURNEYS))
     started_s = time.monotonic()
     NotebookClient(
@@ -225,3 +306,11 @@ def test_it_puts_out_no_warning_and_no_whole_virus(runs):
         [output for output in outputs if output.get("name") == "stderr"],
         [text for text in shown if virus in text],
     ) == ([], [])
+
+
+def test_a_lesson_that_says_so_starts_no_program(path, runs):
+    """Where clamd cannot run, learners rely on it."""
+    says_so = ALONE in " ".join(prose(path).split())
+    last = json.loads(runs[0][2])[-2]["data"]["text/plain"]
+
+    assert not says_so or last == "[]"

@@ -191,13 +191,13 @@ HASHES: Final = Exercise(
     number="01.9",
     grade=Grade.CHANGE,
     title="what a table of hashes can do",
-    goal="A server's table has nothing but hashes of passwords, such as $6$… (sha512-crypt). Which of these can it"
+    goal="A server's table has nothing but hashes of passwords, such as `$6$…` (sha512-crypt). Which of these can it"
     " offer?",
     reason="Right: to check against a hash, the server must be told the password itself. This is the price: on the wire"
     " it needs TLS, and on the disk no password lies in clear.",
     way="Where server_stores says that a hash is enough: the server hashes what it hears, and compares.",
     hints=(
-        "How does a server check a password against $6$…? It hashes the password. Who gives it one?",
+        "How does a server check a password against `$6$…`? It hashes the password. Who gives it one?",
         "CRAM's HMAC needs the password as its key; SCRAM needs keys of its own kind, made when the password was set.",
         "The column server_stores of kit.auth.MECHANISMS: look for “a hash is enough”.",
     ),
@@ -214,7 +214,7 @@ HASHES: Final = Exercise(
             **dict.fromkeys(
                 SCRAM,
                 "One of your names is SCRAM. It also stores no password, but salt and keys of its own, which cannot be"
-                " made from $6$….",
+                " made from `$6$…`.",
             ),
         },
         missing="None of your names is wrong, but one is missing. Which others tell the server the password itself?",

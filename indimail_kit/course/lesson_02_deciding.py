@@ -107,7 +107,7 @@ FOLDERS: Final = ("Quarantine", "Suspects", "Cellar", "Doubtful")
 
 RULE_MISTAKES: Final = {
     "action": "A rule is added with -i; this command line does something else.",
-    "shell": "$1 is the argument of a script that nobody has started here. Write the domain of the task.",
+    "shell": "`$1` is the argument of a script that nobody has started here. Write the domain of the task.",
     "user": "This rule is one user's own. The rule for everybody in a domain, before their own, belongs to prefilt@.",
     "postfilt": "postfilt@ comes after the users' own rules, and only if they have some. Take prefilt@.",
     "domain": "This is another domain than the one of the task.",

@@ -73,10 +73,12 @@ class Needs:
 _SCANNER: Final = Wish("clamd", "a real clamd scans", "the embedded scanner takes clamd's place")
 _NO_SERVER: Final = Wish("jupyterlab", "no server has to run for it", "")
 """Of a lesson that reads; JupyterLab it has anyway."""
+_ALONE: Final = Wish("jupyterlab", "no program has to run beside its kernel", "")
+"""Of a lesson whose lab has the embedded scanner."""
 
 LESSONS: Final = (
     Needs("00_start_here.ipynb", (*_EVERYWHERE, ("clamd", "yara-python")), (_SCANNER,)),
-    Needs("01_auth.ipynb", (*_EVERYWHERE, ("yara-python",)), (_SCANNER,)),
+    Needs("01_auth.ipynb", (*_EVERYWHERE, ("yara-python",)), (_ALONE,)),
     Needs(
         "02_qhpsi.ipynb",
         (*_EVERYWHERE, ("yara-python",), ("clamd",), ("clamdscan",), ("services",)),
@@ -88,7 +90,7 @@ LESSONS: Final = (
             ),
         ),
     ),
-    Needs("03_queue.ipynb", (*_EVERYWHERE, ("clamd", "yara-python")), (_SCANNER,)),
+    Needs("03_queue.ipynb", (*_EVERYWHERE, ("yara-python",)), (_ALONE,)),
     Needs("04_logs.ipynb", (*_EVERYWHERE, ("matplotlib",)), (_NO_SERVER,)),
 )
 """Each notebook with what it needs, in the order of the lessons."""

@@ -114,6 +114,16 @@ def test_all_three_grades_are_there():
     assert {exercise.grade.value for exercise in EXERCISES} == {"◯", "◐", "●"}
 
 
+@pytest.mark.parametrize("exercise", EXERCISES, ids=ids)
+def test_no_sentence_is_taken_for_a_formula(exercise):
+    """JupyterLab takes what stands between dollar signs for mathematics: `$6$` was shown as a 6, and is code now."""
+    values = [learner.draw(exercise) for learner in LEARNERS[:5]]
+    told = [exercise.goal, exercise.reason, exercise.way, *exercise.hints]
+    told += [sentence for one in values for sentence in one.traps.values()]
+
+    assert [text for text in told if "$" in "".join(text.split("`")[::2])] == []
+
+
 def test_no_password_stands_in_a_sentence():
     """A word of the list in a text would give an answer away by accident."""
     told = " ".join(
