@@ -9,7 +9,7 @@
 #   APT         `no`: install no system packages
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint crash course bench docs screenshots
+.PHONY: help lab test lint crash sweep course bench docs audit screenshots
 MAKEFLAGS += --no-print-directory
 
 export APT PYTHON
@@ -44,6 +44,10 @@ crash: ## Break the queue at every system call, and print what was lost, doubled
 	@tools/setup test
 	INDIMAIL_KIT_CRASH=full $(BIN)/python -m pytest -m crash -p no:randomly -o faulthandler_timeout=1200 $(if $(TEST_ARGS),$(TEST_ARGS),tests)
 
+sweep: ## Attack the lab, the verbs and the files in full, where `make test` does a part of it
+	@tools/setup test
+	INDIMAIL_KIT_SWEEP=full $(BIN)/python -m pytest -s -p no:randomly $(if $(TEST_ARGS),$(TEST_ARGS),tests/security)
+
 course: ## Run every notebook unanswered and with every exercise solved, and print what it took
 	@tools/setup test
 	@$(BIN)/python tools/run_course.py $(COURSE_ARGS)
@@ -56,6 +60,10 @@ docs: ## Build the documentation in build/docs/: every page, verb, table and pub
 	@tools/setup docs
 	$(BIN)/python docs/site/build.py build/docs
 	@echo "Open build/docs/index.html"
+
+audit: ## Ask whether a package of this environment has a known vulnerability; needs the network
+	@tools/setup test
+	$(BIN)/python tools/audit.py
 
 screenshots: ## Make the pictures of docs/images/ anew, from the real notebook in Chromium
 	@tools/setup test
