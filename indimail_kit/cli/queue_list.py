@@ -5,14 +5,13 @@ Rule 1: the first row comes as soon as the first sub-directory has been looked a
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from indimail_kit.cli.output import EXIT_FAILED, json_option, note, print_json, print_table
+from indimail_kit.cli.output import EXIT_FAILED, json_option, json_text, note, print_json, print_table
 from indimail_kit.cli.queue_place import opened, place_options
 from indimail_kit.visible import visible
 
@@ -135,7 +134,7 @@ def _print_json_rows(queues: Queues) -> bool:
     separator, is_seen = "[\n", True
     for piece in queues.stream():
         for row in piece.messages:
-            sys.stdout.write(separator + json.dumps(_document(row), ensure_ascii=False))
+            sys.stdout.write(separator + json_text(_document(row), indent=None))
             separator = ",\n"
         sys.stdout.flush()
         is_seen = _say_unreadable(piece) and is_seen
