@@ -1,4 +1,4 @@
-"""Log lines for the exercises of lesson 04: written by the grammar, letter for letter as qmail-send writes them.
+"""Log lines for the exercises of lessons 04 and 05: written by the grammar, letter for letter as the programs do.
 
 Source: `logs.grammar`, whose table writes the lab's own log as well; qmail-log(5).
 """
@@ -44,7 +44,11 @@ class LogWriter:
 
     def say(self, form: str, **fields: GivenValue) -> int:
         """Write a line a moment later and return its time (unit: ns since 1970)."""
-        self.now_ns += self.rng.randrange(1_000, 400_000_000)
+        return self.say_at(self.now_ns + self.rng.randrange(1_000, 400_000_000), form, **fields)
+
+    def say_at(self, unix_ns: int, form: str, **fields: GivenValue) -> int:
+        """Write a line at a time (unit: ns since 1970) and return it."""
+        self.now_ns = unix_ns
         self.lines.append(f"{to_tai64n(self.now_ns).decode()} {format_line(form, **fields).decode()}")
         return self.now_ns
 
