@@ -57,8 +57,10 @@ WITNESSES: Final = (
     ("neither", "delivery {delivery}: success: did_1+0+0/ {queue}"),
     (
         "neither",
-        "qmail-smtpd: pid {pid} from 192.0.2.7  HELO <pc> MAIL from <{user}> RCPT <{user}> AUTH <local-rcpt>"
-        " Size: {size} TLS=No",
+        (
+            "qmail-smtpd: pid {pid} from 192.0.2.7  HELO <pc> MAIL from <{user}> RCPT <{user}> AUTH <local-rcpt>"
+            " Size: {size} TLS=No"
+        ),
     ),
 )
 """What a line names -> the line as its program writes it."""
