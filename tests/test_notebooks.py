@@ -36,6 +36,9 @@ FRAME = (
 )
 """What every notebook has, in this order."""
 
+TOOLS = {"10_admin"}
+"""Notebooks for somebody with a problem now: the same frame and limits, but nothing to predict before a look."""
+
 AVOIDED = re.compile(r"\b(simply|just|obviously|of course|easy|easily|trivial)\b", re.IGNORECASE)
 
 LOG_LINE = re.compile(r"@[0-9a-f]{24} ")
@@ -189,10 +192,11 @@ def test_it_has_three_to_six_sections(path):
 
 
 def test_each_prediction_is_explained(path):
-    """Predict, run, explain: a question, a place for the answer, and what it means."""
+    """Predict, run, explain: a question, a place for the answer, and what it means; a tool may ask nothing."""
     text = "\n".join(sources(path, "markdown"))
 
-    assert (text.count("**Predict.**") >= 3, text.count("**Predict.**")) == (True, text.count("**Explain.**"))
+    least = 0 if path.stem in TOOLS else 3
+    assert (text.count("**Predict.**") >= least, text.count("**Predict.**")) == (True, text.count("**Explain.**"))
 
 
 def test_the_tone_is_ours(path):

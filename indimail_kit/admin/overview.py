@@ -44,6 +44,7 @@ _COLUMNS: Final = (
     "queue", "messages", "being written", "wait for todo-proc", "being delivered", "recipients to do", "oldest",
     "wrong", "qmail-send", "room",
 )  # fmt: skip
+_MILLION: Final = 10**6
 _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _SIZES: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -228,7 +229,7 @@ def _holder(directory: Path, proc: Path) -> tuple[int | None, str]:
 
 
 def _room(one: QueueLook) -> str:
-    inodes = "" if one.free_inodes is None else f", {one.free_inodes:,} files"
+    inodes = "" if one.free_inodes is None else f", {count_text(one.free_inodes)} files"
     return f"{size_text(one.free_bytes)}{inodes}"
 
 
@@ -243,6 +244,16 @@ def span_text(seconds: int | None) -> str:
         return "-"
     length, name = next((row for row in _SPANS if abs(seconds) >= 2 * row[0]), (1, "s"))
     return f"{seconds // length} {name}"
+
+
+def count_text(count: int) -> str:
+    """Return a number, short when it is large.
+
+    Example:
+        >>> count_text(9_999), count_text(14_999_631)
+        ('9,999', '15.0 million')
+    """
+    return f"{count:,}" if count < _MILLION else f"{count / _MILLION:,.1f} million"
 
 
 def size_text(octets: int) -> str:

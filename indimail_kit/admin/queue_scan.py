@@ -15,6 +15,7 @@ Rule 3: the verdict is about the file that was open, and says so when the number
 
 from __future__ import annotations
 
+import operator
 import os
 import stat
 from contextlib import suppress
@@ -97,6 +98,7 @@ def scan_queued(
     Raises:
         QueueError: There is no such message, or the number is that of no inode.
     """
+    message_number = operator.index(message_number)  # a cell of a table is a number of numpy's
     path = layout.relative("mess", message_number)
     with opened_queue(layout) as queue_fd:
         try:

@@ -82,13 +82,20 @@ class Report:
         )
 
 
-def run_plan(plan: Plan, *, confirm: Callable[[str], bool], wait_s: float = WAIT_S) -> Report:
+def run_plan(
+    plan: Plan,
+    *,
+    confirm: Callable[[str], bool],
+    wait_s: float = WAIT_S,
+    on_step: Callable[[Step], object] = lambda _step: None,
+) -> Report:
     """Show a plan and do it after a yes.
 
     Args:
         plan: What to do.
         confirm: Is given the plan's text, shows it, and returns True for yes; everything else is no.
         wait_s: How long a service may take to come up or go down (unit: s).
+        on_step: Is told each step when it is done.
     """
     if plan.steps and confirm(plan.text) is not True:
         return Report(plan, is_confirmed=False, done=())
@@ -103,6 +110,7 @@ def run_plan(plan: Plan, *, confirm: Callable[[str], bool], wait_s: float = WAIT
         if problem:
             return Report(plan, is_confirmed=True, done=tuple(done), problem=visible(problem))
         done.append(step)
+        on_step(step)
     return Report(plan, is_confirmed=True, done=tuple(done))
 
 

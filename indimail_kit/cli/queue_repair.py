@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,13 +13,8 @@ from indimail_kit.cli.plans import apply_options, offer
 from indimail_kit.cli.queue_place import opened, place_options
 
 if TYPE_CHECKING:
-    from indimail_kit.admin.plan import Plan
-    from indimail_kit.admin.queue_messages import Refusal
+    from indimail_kit.admin.queue_wish import QueueWish
     from indimail_kit.mailqueue import QueueLayout
-
-
-_LONG: Final = 5
-"""Steps that a person counts at a glance (unit: steps)."""
 
 
 @click.command("repair")
@@ -55,17 +50,14 @@ def repair_verb(
     wished = [(wish, number) for wish, number in wishes.items() if number is not None]
     if len(wished) > 1:
         raise click.UsageError("One of --trash, --hold, --release and --expire at a time.")
-    refused: list[Refusal] = []
-    if wished:
-        plan, layouts = _plan_one(queues.layouts, *wished[0])
-    else:
-        plan, refused, layouts = _plan_all(queues.layouts)
-    held = _held(layouts)
+    planned = _planned(queues.layouts, wished)
+    held = planned.holders()
     if applies and held:
         for text in held:
             complain(text)
         raise SystemExit(EXIT_FAILED)
-    more = _summary(plan) + (f"\n\n{refusals_text(refused)}" if refused else "")
+    said = (planned.summary, refusals_text(planned.refused) if planned.refused else "")
+    more = "".join(f"\n\n{text}" for text in said if text)
     rows = [
         {
             "command": "",
@@ -75,74 +67,27 @@ def repair_verb(
             "done": False,
             "problem": one.reason,
         }
-        for one in refused
+        for one in planned.refused
     ]
-    offer(plan, applies=applies, says_yes=says_yes, as_json=as_json, more=more, more_rows=rows)
+    offer(planned.plan, applies=applies, says_yes=says_yes, as_json=as_json, more=more, more_rows=rows)
     for text in held:
         note(text)
-    if refused:
+    if planned.refused:
         raise SystemExit(EXIT_FOUND)
 
 
-def _plan_all(layouts: tuple[QueueLayout, ...]) -> tuple[Plan, list[Refusal], list[QueueLayout]]:
-    """Return the plan for all queues, what is refused, and the queues that it changes."""
-    from indimail_kit.admin.plan import join
-    from indimail_kit.admin.queue_plan import plan_queue_repair
-    from indimail_kit.mailqueue.layout import find_owners
+def _planned(layouts: tuple[QueueLayout, ...], wished: list[tuple[str, int]]) -> QueueWish:
+    """Return the plan for all queues, or for the one message that was named."""
+    from indimail_kit.admin.queue_wish import plan_repairs, plan_wishes
 
-    now_s, owners = int(time.time()), find_owners() or None
-    repairs = [plan_queue_repair(layout, now_s=now_s, owners=owners) for layout in layouts]
-    title = repairs[0].plan.title if len(repairs) == 1 else f"Repair {len(repairs)} queues"
-    refused = [one for repair in repairs for one in repair.refused]
-    changed = [repair.layout for repair in repairs if repair.plan.steps]
-    return join(title, (repair.plan for repair in repairs)), refused, changed
-
-
-def _plan_one(layouts: tuple[QueueLayout, ...], wish: str, number: int) -> tuple[Plan, list[QueueLayout]]:
-    """Return the plan for one message, in the queue that has it."""
-    from indimail_kit.admin import queue_plan
-    from indimail_kit.errors import QueueError
-
+    now_s = int(time.time())
+    if not wished:
+        return plan_repairs(layouts, now_s=now_s)
+    [(wish, number)] = wished
     if number < 1:
         raise click.UsageError(f"{number} is no message number.")
-    found: list[tuple[Plan, QueueLayout]] = []
-    problems: list[QueueError] = []
-    for layout in layouts:
-        try:
-            if wish == "expire":
-                plan = queue_plan.plan_expire(layout, number, now_s=int(time.time()))
-            else:
-                make = {
-                    "trash": queue_plan.plan_trash,
-                    "hold": queue_plan.plan_hold,
-                    "release": queue_plan.plan_release,
-                }[wish]
-                plan = make(layout, number)
-            found.append((plan, layout))
-        except QueueError as error:
-            problems.append(error)
-    if not found:
-        raise problems[0]
+    found = plan_wishes(layouts, number, wish=wish, now_s=now_s)
     if len(found) > 1:
-        places = ", ".join(str(layout.directory) for _, layout in found)
+        places = ", ".join(str(layout.directory) for one in found for layout in one.layouts)
         raise click.UsageError(f"Message {number} is in more than one queue; choose with --queue: {places}")
-    return found[0][0], [found[0][1]]
-
-
-def _summary(plan: Plan) -> str:
-    """Return what a long plan comes to, to be read just before the question."""
-    from indimail_kit.admin.queue_words import summary
-
-    if len(plan) <= _LONG:
-        return ""
-    lasting = sum(bool(step.cannot_undo) for step in plan.steps)
-    said = f"{lasting} step(s) cannot be undone" if lasting else "all of it can be undone"
-    return f"\n\nIn all {len(plan)} steps: {summary(step.deed for step in plan.steps)}; {said}."
-
-
-def _held(layouts: list[QueueLayout]) -> list[str]:
-    """Return what to say of the queues that somebody holds."""
-    from indimail_kit.admin.queue_holder import find_holder, holder_text
-
-    holders = [(layout.directory, find_holder(layout.directory)) for layout in layouts]
-    return [holder_text(directory, pid) for directory, pid in holders if pid is not None]
+    return found[0]

@@ -93,6 +93,11 @@ LESSONS: Final = (
     Needs("03_queue.ipynb", (*_EVERYWHERE, ("yara-python",)), (_ALONE,)),
     Needs("04_logs.ipynb", (*_EVERYWHERE, ("matplotlib",)), (_NO_SERVER,)),
     Needs("05_follow_one_message.ipynb", (*_EVERYWHERE, ("clamd",)), ()),
+    Needs(
+        "10_admin.ipynb",
+        (*_EVERYWHERE, ("yara-python",)),
+        (Wish("jupyterlab", "your server, or a demonstration server that needs no process", ""),),
+    ),
 )
 """Each notebook with what it needs, in the order of the lessons."""
 

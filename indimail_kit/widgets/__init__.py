@@ -3,7 +3,9 @@
 `JourneyView` shows one mail from AUTH to the inbox; `SmtpConsole` lets you type SMTP by hand, `AuthExplorer` shows
 what each byte of a login is, `Eavesdropper` what a listener has of it; `ScanPanel`, `PolicyExplorer` and
 `DeliveredView` show a scan, what every scan leads to, and what it leaves in the mailbox; `QueueTimeMachine`,
-`QueueBrowser` and `QueueShape` show a queue; `LogExplorer` shows a log, `DelayChart`, `ConcurrencyChart` and
+`QueueBrowser` and `QueueShape` show a queue; `AdminDesk` shows a server, `StuckMail` why mail waits, `QueueScanPanel`
+scans what waits,
+`PlanPanel` changes a queue after a yes; `LogExplorer` shows a log, `DelayChart`, `ConcurrencyChart` and
 `ReasonChart` draw it; `TraceView` follows one message across all of them. Each widget has a plain function beside it
 that gives the same as values: `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what
 is seen; `auth.annotate`, `auth.derivation` and `auth.eavesdrop` for a login; `policy_table` and `added_fields` for a
@@ -19,6 +21,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from indimail_kit.widgets.admin_desk import AdminDesk as AdminDesk
     from indimail_kit.widgets.auth_explorer import AuthExplorer as AuthExplorer
     from indimail_kit.widgets.delivered import added_fields as added_fields
     from indimail_kit.widgets.delivered import delivered_html as delivered_html
@@ -33,17 +36,20 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.markup import journey_html as journey_html
     from indimail_kit.widgets.markup import journeys_html as journeys_html
     from indimail_kit.widgets.markup import station_html as station_html
+    from indimail_kit.widgets.plan_panel import PlanPanel as PlanPanel
     from indimail_kit.widgets.policy import policy_cell as policy_cell
     from indimail_kit.widgets.policy import policy_table as policy_table
     from indimail_kit.widgets.policy_explorer import PolicyExplorer as PolicyExplorer
     from indimail_kit.widgets.policy_frame import policies_frame as policies_frame
     from indimail_kit.widgets.queue_browser import QueueBrowser as QueueBrowser
+    from indimail_kit.widgets.queue_scan_panel import QueueScanPanel as QueueScanPanel
     from indimail_kit.widgets.queue_shape import QueueShape as QueueShape
     from indimail_kit.widgets.queue_static import queue_message_html as queue_message_html
     from indimail_kit.widgets.queue_static import queue_shape_html as queue_shape_html
     from indimail_kit.widgets.scan_markup import scan_html as scan_html
     from indimail_kit.widgets.scan_panel import ScanPanel as ScanPanel
     from indimail_kit.widgets.smtp_console import SmtpConsole as SmtpConsole
+    from indimail_kit.widgets.stuck_mail import StuckMail as StuckMail
     from indimail_kit.widgets.tape_fates import crash_table as crash_table
     from indimail_kit.widgets.tape_markup import tape_html as tape_html
     from indimail_kit.widgets.time_machine import QueueTimeMachine as QueueTimeMachine
@@ -51,6 +57,7 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.trace_view import TraceView as TraceView
 
 _HOMES: Final = {
+    "AdminDesk": "admin_desk",
     "AuthExplorer": "auth_explorer",
     "ConcurrencyChart": "log_chart_views",
     "DelayChart": "log_chart_views",
@@ -58,13 +65,16 @@ _HOMES: Final = {
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
     "LogExplorer": "log_explorer",
+    "PlanPanel": "plan_panel",
     "PolicyExplorer": "policy_explorer",
     "QueueBrowser": "queue_browser",
+    "QueueScanPanel": "queue_scan_panel",
     "QueueShape": "queue_shape",
     "QueueTimeMachine": "time_machine",
     "ReasonChart": "log_chart_views",
     "ScanPanel": "scan_panel",
     "SmtpConsole": "smtp_console",
+    "StuckMail": "stuck_mail",
     "TraceView": "trace_view",
     "added_fields": "delivered",
     "crash_table": "tape_fates",
@@ -85,6 +95,7 @@ _HOMES: Final = {
 """Public name -> the module that has it."""
 
 __all__ = [
+    "AdminDesk",
     "AuthExplorer",
     "ConcurrencyChart",
     "DelayChart",
@@ -92,13 +103,16 @@ __all__ = [
     "Eavesdropper",
     "JourneyView",
     "LogExplorer",
+    "PlanPanel",
     "PolicyExplorer",
     "QueueBrowser",
+    "QueueScanPanel",
     "QueueShape",
     "QueueTimeMachine",
     "ReasonChart",
     "ScanPanel",
     "SmtpConsole",
+    "StuckMail",
     "TraceView",
     "added_fields",
     "crash_table",
