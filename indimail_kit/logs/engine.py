@@ -8,15 +8,13 @@ Rule 4: runs and queues are numbered in the order of the lines, whatever was rea
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.logs import kernel_codes as codes
+from indimail_kit.logs.ahead import work_ahead
 from indimail_kit.logs.blocks import BLOCK_BYTES, RawBlock, read_raw_blocks
 from indimail_kit.logs.blocks import MAX_LINE_BYTES as MAX_LINE_BYTES
 from indimail_kit.logs.blocks import Source as Source
@@ -36,21 +34,22 @@ KERNEL: Final = "indimail_kit.logs.kernel"
 RUN_KERNEL: Final = "indimail_kit.logs.kernel_runs"
 """Module of the kernel that counts runs."""
 
-Scanned = tuple["NDArray[np.int64]", list[str], bool]
-"""Table, names of the queues in it, whether the last line has an end."""
+Scanned = tuple["NDArray[np.int64]", list[str], bool, int]
+"""Table, names of the queues in it, whether the last line has an end, how many lines are UNREAD."""
+
+_USUAL_LINE: Final = 70
+"""Length of a line, a little below the usual mean (unit: octets)."""
 
 
 def new_table(raw: RawBlock) -> NDArray[np.int64]:
-    """Return room for the rows of a block.
+    """Return room for the rows of a block, if its lines are not short.
 
     It is made in the reader's thread: what other threads allocate goes back to the system each time, and the page
     faults would cost more than the second thread gains.
     """
     import numpy as np
 
-    octets = np.frombuffer(raw.octets, dtype=np.uint8)
-    lines = int(np.count_nonzero(octets == 10)) + bool(len(octets) and octets[-1] != 10)
-    return np.empty((lines, codes.COLUMNS), dtype=np.int64)
+    return np.empty((len(raw.octets) // _USUAL_LINE + 1, codes.COLUMNS), dtype=np.int64)
 
 
 def scan_block(raw: RawBlock, table: NDArray[np.int64] | None = None, *, compiled: bool) -> Scanned:
@@ -58,33 +57,35 @@ def scan_block(raw: RawBlock, table: NDArray[np.int64] | None = None, *, compile
 
     Args:
         raw: The block.
-        table: Room for its rows, as of `new_table`; None: it is made here.
+        table: Room for its rows, as of `new_table`; if it is None or too small, another is made here.
         compiled: Whether the kernel is compiled.
     """
     import numpy as np
-
-    table = new_table(raw) if table is None else table
 
     octets = np.frombuffer(raw.octets, dtype=np.uint8)
     ends = np.flatnonzero(octets == 10)
     is_whole = bool(len(octets) and octets[-1] == 10)
     if len(octets) and not is_whole:
         ends = np.append(ends, len(octets))
+    if table is None or len(table) < len(ends):
+        table = np.empty((len(ends), codes.COLUMNS), dtype=np.int64)
+    table = table[: len(ends)]
     names = np.zeros((MAX_NAMES, NAME_OCTETS), dtype=np.uint8)
     name_sizes = np.zeros(MAX_NAMES, dtype=np.int64)
     scan = kernels(KERNEL, compiled=compiled).scan
     if compiled:
         table.fill(-1)
-        scan(octets, ends, table, names, name_sizes)
+        unread = scan(octets, ends, table, names, name_sizes)
     else:
         rows = [[-1] * codes.COLUMNS for _ in range(len(ends))]  # a list's cells are quicker to fill than an array's
-        scan(bytes(raw.octets), ends.tolist(), rows, names, name_sizes)
+        unread = scan(bytes(raw.octets), ends.tolist(), rows, names, name_sizes)
         table[:] = np.array(rows, dtype=np.int64).reshape(table.shape)
     if raw.skipped_bytes:
+        unread += int(table[0, codes.KIND] != codes.UNREAD)
         table[0, codes.KIND :] = -1
         table[0, codes.KIND] = codes.UNREAD
     found = [names[code, :size].tobytes().decode("ascii") for code, size in enumerate(name_sizes.tolist()) if size]
-    return table, ["", *found], is_whole
+    return table, ["", *found], is_whole, unread
 
 
 class Numbering:
@@ -102,20 +103,21 @@ class Numbering:
         """Return the block: other lines read by the grammar, queues and runs numbered."""
         import numpy as np
 
-        table, names, is_whole = scanned
+        table, names, is_whole, unread = scanned
         if raw.is_first:
             self.file_index += 1
             self.line_number = 1
-        queue_codes = np.array([self.queues.code(name) for name in names], dtype=np.int64)
-        unread = np.flatnonzero(table[:, codes.KIND] == codes.UNREAD)
-        table[:, codes.QUEUE] = queue_codes[table[:, codes.QUEUE]]
+        queue_codes = [self.queues.code(name) for name in names]
+        if queue_codes != list(range(len(names))):
+            table[:, codes.QUEUE] = np.array(queue_codes, dtype=np.int64)[table[:, codes.QUEUE]]
         others: dict[int, Event] = {}
         block = EventBlock(
             table, raw.octets, self.queues.names, others, raw.file, self.file_index, self.position, self.line_number,
             raw.byte_offset, raw.skipped_bytes, is_whole, compiled,
         )  # fmt: skip
-        offsets, sizes = block.byte_offset, block.line_bytes
-        for row in unread.tolist():
+        rows = np.flatnonzero(table[:, codes.KIND] == codes.UNREAD).tolist() if unread else []
+        offsets, sizes = (block.byte_offset, block.line_bytes) if unread else ((), ())
+        for row in rows:
             event = others[row] = read_event(
                 block.line(row),
                 utc_offset_s=self.utc_offset_s,
@@ -199,27 +201,14 @@ def read_blocks(
     if compiled is None:
         raws, compiled = _look_ahead(raws)
     kernels(KERNEL, compiled=compiled)  # once, before threads ask for them at the same time
-    with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(threads - 1, "log-block")) if threads > 1 else None
-        ahead: deque[tuple[RawBlock, Future[Scanned] | Scanned]] = deque()
-        fault: Exception | None = None
-        while True:
-            try:
-                raw = next(raws, None) if fault is None else None
-            except Exception as error:  # what was read before goes out first
-                fault, raw = error, None
-            if raw is not None:
-                work = partial(scan_block, raw, new_table(raw), compiled=compiled)
-                ahead.append((raw, pool.submit(work) if pool else work()))
-            if ahead and (raw is None or pool is None or len(ahead) > threads):
-                raw, scan = ahead.popleft()
-                yield numbering.finish(raw, scan.result() if isinstance(scan, Future) else scan, compiled=compiled)
-                del scan  # only the reader keeps a block
-            elif raw is None:
-                break
-            del raw
-        if fault is not None:
-            raise fault
+    works = (partial(_raw_and_scanned, raw, new_table(raw), compiled=compiled) for raw in raws)
+    for raw, scanned in work_ahead(works, threads):
+        yield numbering.finish(raw, scanned, compiled=compiled)
+        del raw, scanned  # only the reader keeps a block
+
+
+def _raw_and_scanned(raw: RawBlock, table: NDArray[np.int64], *, compiled: bool) -> tuple[RawBlock, Scanned]:
+    return raw, scan_block(raw, table, compiled=compiled)
 
 
 _EVENT_BLOCK_BYTES: Final = 256 * 1024

@@ -22,7 +22,7 @@ KERNEL: Final = "indimail_kit.logs.join_carry"
 """Module whose kernels join."""
 
 
-_SPARE_ROWS: Final = 8192
+_SPARE_ROWS: Final = 4096
 """Rows that may be finished, besides as many as are open, before the open ones are moved together."""
 
 
@@ -84,11 +84,10 @@ class Joiner:
         kernel = kernels(KERNEL, compiled=self._compiled)
         store, has_new_slots = self._prepared(len(block), block.octets)
         table = block.table if self._compiled else block.table.tolist()
-        carry_bytes = kernel.take_in(store, table, block.first_position, has_new_slots)
+        addition = self._octets(len(block.octets))
+        carry_bytes = kernel.take_in(store, table, block.first_position, has_new_slots, addition)
         joined = self._taken(store, block.octets)
-        addition = self._octets(carry_bytes)
-        kernel.keep_texts(store, addition)
-        store = store._replace(carry=self._joined_octets(store.carry, addition))
+        store = store._replace(carry=self._joined_octets(store.carry, addition[:carry_bytes]))
         if int(store.counts[codes.LIVES] + store.counts[codes.ATTEMPTS]) > self._row_limit:
             carry = self._octets(len(store.carry))
             store = store._replace(carry=carry[: kernel.move_together(store, carry)])

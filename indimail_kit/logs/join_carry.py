@@ -54,22 +54,11 @@ from indimail_kit.logs.join_store import (
 )  # fmt: skip
 
 
-def new_bytes(store: Store) -> int:
-    """Return how long the texts of open rows are together that are not in the carry yet (unit: octets)."""
-    size = 0
-    for index in range(store.counts[LIVES]):
-        row = store.lives[index]
-        if row[L_IS_DONE] == 0 and row[M_SENDER] >= len(store.carry):
-            size += row[M_SENDER + 1] - row[M_SENDER]
-    for index in range(store.counts[ATTEMPTS]):
-        row = store.attempts[index]
-        if row[D_IS_OPEN] == 1 and row[D_RECIPIENT] >= len(store.carry):
-            size += row[D_RECIPIENT + 1] - row[D_RECIPIENT]
-    return int(size)
+def keep_texts(store: Store, addition: Any) -> int:
+    """Copy the texts of open rows that are not in the carry yet to an addition to it; return how long that is.
 
-
-def keep_texts(store: Store, addition: Any) -> None:
-    """Copy these texts to an addition to the carry, and let the rows point there."""
+    The rows point there from now on (unit: octets).
+    """
     at, size = 0, len(store.carry)
     for index in range(store.counts[LIVES]):
         row = store.lives[index]
@@ -83,6 +72,7 @@ def keep_texts(store: Store, addition: Any) -> None:
             behind = copy_text(store, row[D_RECIPIENT], row[D_RECIPIENT + 1], addition, at)
             row[D_RECIPIENT], row[D_RECIPIENT + 1] = size + at, size + behind
             at = behind
+    return at
 
 
 def copy_text(store: Store, begin: int, end: int, target: Any, at: int) -> int:
@@ -161,11 +151,11 @@ def fill_slots(store: Store, with_keys: int) -> None:
             put_key(store, key)
 
 
-def take_in(store: Store, table: Any, first_position: int, with_keys: int) -> int:
-    """Take in the lines of a block; return how long its texts are that must be carried on (unit: octets)."""
+def take_in(store: Store, table: Any, first_position: int, with_keys: int, addition: Any) -> int:
+    """Take in the lines of a block; see `keep_texts`, for which the addition has room for all texts of the block."""
     fill_slots(store, with_keys)
     join(store, table, first_position)
-    return new_bytes(store)
+    return keep_texts(store, addition)
 
 
 def give_rest(store: Store) -> None:
@@ -183,7 +173,7 @@ def give_rest(store: Store) -> None:
 
 KERNELS: Final = (
     hash_of, find_key, put_key, key_of, attempt_slot, copy_text, give_message, give_delivery, close, begin, known,
-    life_key, cut_off, new_attempt, start, end, learn, note, join, new_bytes, keep_texts, carry_text,
+    life_key, cut_off, new_attempt, start, end, learn, note, join, keep_texts, carry_text,
     move_together, fill_slots, take_in, give_rest,
 )  # fmt: skip
 """What is compiled, each behind those that it calls."""

@@ -72,8 +72,7 @@ _NS: Final = 10**9
 _MAX_SECONDS: Final = 9 * 10**9
 _TAI64N, _SPLOGGER, _UNIX, _NONE = 0, 2, 3, 5
 _DIGITS: Final = bytes(b"0123456789abcdef".find(octet) & 0xFF for octet in range(256))
-_BLANK: Final = 32
-_COLON: Final = 58
+_BLANK, _COLON = 32, 58
 
 
 def word_at(octets: Octets, at: int, end: int, word: bytes) -> int:
@@ -362,8 +361,8 @@ def read_text(octets: Octets, at: int, end: int, row: Any, names: Any, name_size
     return kind if row[QUEUE] >= 0 else UNREAD
 
 
-def scan(octets: Octets, ends: Any, table: Table, names: Any, name_sizes: Any) -> None:
-    """Read the lines of a block into its table.
+def scan(octets: Octets, ends: Any, table: Table, names: Any, name_sizes: Any) -> int:
+    """Read the lines of a block into its table; return how many are UNREAD.
 
     Args:
         octets: The block.
@@ -372,7 +371,7 @@ def scan(octets: Octets, ends: Any, table: Table, names: Any, name_sizes: Any) -
         names: Room for MAX_NAMES names of NAME_OCTETS octets.
         name_sizes: Their lengths (unit: octets), 0 where there is none; at first all 0.
     """
-    start = 0
+    start, unread = 0, 0
     for index in range(len(ends)):
         row = table[index]
         end = ends[index]
@@ -385,10 +384,12 @@ def scan(octets: Octets, ends: Any, table: Table, names: Any, name_sizes: Any) -
             for column in range(TEXT, len(row)):
                 row[column] = -1
             row[UNIX_NS] = NO_TIME
+            unread += 1
         else:
             row[TEXT], row[LABEL], row[UNIX_NS], row[RUN] = at, label, unix_ns, TO_COUNT
         row[KIND] = kind
         start = end + 1
+    return unread
 
 
 KERNELS: Final = (

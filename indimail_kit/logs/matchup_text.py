@@ -11,12 +11,13 @@ Deviation:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.logs import join_codes as joins
 from indimail_kit.logs import kernel_codes as codes
+from indimail_kit.logs.ahead import work_ahead
 from indimail_kit.logs.blocks import Source
 from indimail_kit.logs.columns import EventBlock
 from indimail_kit.logs.engine import read_blocks
@@ -66,6 +67,10 @@ class MatchupPrinter:
 
     def feed(self, block: EventBlock) -> memoryview:
         """Return the text that the lines of a block lead to."""
+        return self.work(block)()
+
+    def work(self, block: EventBlock) -> Callable[[], memoryview]:
+        """Join the lines of a block, and return what remains to be done for its text, in any thread."""
         import numpy as np
 
         if not block.is_whole:  # matchup never reads a last line without an end
@@ -75,7 +80,7 @@ class MatchupPrinter:
         for row, event in block.others.items():
             if row < len(ways):
                 ways[row] = way_of(event)
-        return _text(self._joiner.feed(block), block, ways)
+        return _text_work(self._joiner.feed(block), block, ways)
 
     def finish(self) -> None:
         """Take what is still open."""
@@ -104,8 +109,8 @@ def _seconds(unix_ns: int | None) -> bytes:
     return b"%d.%09d" % divmod(unix_ns or 0, 10**9)
 
 
-def _text(joined: JoinedBlock, block: EventBlock, ways: NDArray[np.int64]) -> memoryview:
-    """Return the rows that a block finished, with the lines that are printed in between."""
+def _text_work(joined: JoinedBlock, block: EventBlock, ways: NDArray[np.int64]) -> Callable[[], memoryview]:
+    """Return what writes the rows that a block finished, with the lines that are printed in between."""
     import numpy as np
 
     rows = np.flatnonzero(ways)
@@ -120,17 +125,18 @@ def _text(joined: JoinedBlock, block: EventBlock, ways: NDArray[np.int64]) -> me
         size += int((table[:, column + 1] - table[:, column]).sum())
     ways, positions = ways[rows], rows + block.first_position
     put_rows = kernels(KERNEL, compiled=block.is_compiled).put_rows
+    # The room is made here and not where it is filled, as that of `engine.new_table`.
     out: Any
+    arguments: tuple[Any, ...]
     if block.is_compiled:
         out = np.empty(size, dtype=np.uint8)
         carry, octets = (np.frombuffer(one, dtype=np.uint8) for one in (joined.carry, block.octets))
-        behind = put_rows(joined.deliveries, joined.messages, carry, octets, lines, ways, positions, out)
+        arguments = joined.deliveries, joined.messages, carry, octets, lines, ways, positions
     else:
         out = bytearray(size)
-        arrays = (one.tolist() for one in (lines, ways, positions))
         tables = joined.deliveries.tolist(), joined.messages.tolist()
-        behind = put_rows(*tables, joined.carry, bytes(block.octets), *arrays, out)
-    return memoryview(out)[:behind]
+        arguments = *tables, joined.carry, bytes(block.octets), *(one.tolist() for one in (lines, ways, positions))
+    return lambda: memoryview(out)[: put_rows(*arguments, out)]
 
 
 def matchup_text(
@@ -157,6 +163,5 @@ def matchup_text(
     """
     printer = printer or MatchupPrinter()
     before = () if pending_in is None else (pending_in,)
-    for block in read_blocks(*before, *sources, threads=threads):
-        yield printer.feed(block)
+    yield from work_ahead(map(printer.work, read_blocks(*before, *sources, threads=threads)), min(threads, 2))
     printer.finish()

@@ -87,15 +87,13 @@ class NativeKernel:
         with _lock:
             octets = _kept(file_name)
             if octets is None:
-                try:
+                with suppress(NotImplementedError):
                     octets = translated(self.kernel, self._all_kernels, arguments, name)
-                except NotImplementedError:
-                    self._functions[kinds] = FAILED
-                    return FAILED
-                _keep(file_name, octets)
-            function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(_address(octets, name))
-            self._functions[kinds] = function
-        return function
+                    _keep(file_name, octets)
+            address = 0 if octets is None else _address(octets, name)
+            made = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(address) if address else FAILED
+            self._functions[kinds] = made
+        return made
 
 
 def _add(argument: Any, kinds: list[str], cells: list[int]) -> None:
@@ -104,12 +102,16 @@ def _add(argument: Any, kinds: list[str], cells: list[int]) -> None:
         kinds.append("number")
         cells.append(argument)
         return
-    kind = f"{argument.dtype.name} {argument.ndim}"
-    if not argument.flags.c_contiguous or argument.dtype.name not in ("uint8", "int64"):
-        raise ValueError(f"an array of {kind} whose cells are not numbers that follow each other")
-    kinds.append(kind)
+    dtype = argument.dtype.char  # its name takes a hundred times as long
+    if dtype not in _TYPES or not argument.flags.c_contiguous:
+        raise ValueError(f"an array of {argument.dtype} whose cells are not numbers that follow each other")
+    kinds.append(f"{dtype}{argument.ndim}")
     cells.append(argument.__array_interface__["data"][0])
     cells.extend(argument.shape)
+
+
+_TYPES: Final = {"B": "uint8", "l": "int64"}
+"""Types of cells that kernels take, by numpy's letter."""
 
 
 # Where object files are.
@@ -181,7 +183,7 @@ def _machine() -> Any:
 
 
 def _address(octets: bytes, name: str) -> int:
-    """Load an object file and return the address of its function."""
+    """Load an object file and return the address of its function, 0 if there is none of that name."""
     llvm = _llvm()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(octets))
@@ -263,7 +265,7 @@ def _parameters(arguments: tuple[Any, ...], scope: dict[str, Any]) -> tuple[list
         if isinstance(argument, int):
             types.append("int64")
             return at
-        types.extend([f"CPointer({argument.dtype.name})", *["int64"] * argument.ndim])
+        types.extend([f"CPointer({_TYPES[argument.dtype.char]})", *["int64"] * argument.ndim])
         sizes = [f"{at}_{axis}" for axis in range(argument.ndim)]
         parameters.extend(sizes)
         return f"carray({at}, ({', '.join(sizes)},))"

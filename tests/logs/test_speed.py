@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,19 +34,21 @@ def made_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def machine_code() -> bytes:
-    """Return what the smallest kernel becomes."""
-    return native.translated(kernel_runs.count_runs, kernel_runs.KERNELS, runs_table(), "count_runs_802c0178")
+def machine_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file in which the smallest kernel is kept."""
+    place = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_places", lambda: (place,))
+        new_kernel()(*runs_table())
+    (path,) = place.iterdir()
+    return path
 
 
 @pytest.fixture
-def made_before(made_here: Path, machine_code: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file in which this is kept."""
-    monkeypatch.setattr(native, "translated", lambda *_: machine_code)
-    new_kernel()(*runs_table())
+def made_before(made_here: Path, machine_code: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of it, where it is looked for; nothing can be translated."""
     monkeypatch.setattr(native, "translated", refuse)
-    (path,) = made_here.glob("*.o")
-    return path
+    return Path(shutil.copy2(machine_code, made_here))
 
 
 def new_kernel() -> native.NativeKernel:
@@ -99,6 +102,17 @@ def test_what_cannot_be_machine_code_is_run_by_numba(made_here: Path, monkeypatc
     table, runs = runs_table()
     new_kernel()(table, runs)
     assert (table[0, 6], runs.tolist(), list(made_here.glob("*.o"))) == (2, [[2, 0]], [])
+
+
+@COMPILER
+def test_machine_code_without_its_function_is_not_jumped_into(
+    made_before: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is whole and another's: numba runs the kernel."""
+    monkeypatch.setattr(native, "_address", lambda *_: 0)
+    table, runs = runs_table()
+    new_kernel()(table, runs)
+    assert (table[0, 6], runs.tolist(), made_before.is_file()) == (2, [[2, 0]], True)
 
 
 def refuse(*_: Any) -> bytes:
