@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from indimail_kit.admin.host_clamd import find_confs, look_at_clamd
 from indimail_kit.admin.host_control import Controls, look_at_control
 from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, Urgency
+from indimail_kit.admin.host_listeners import told_of_listeners
 from indimail_kit.admin.host_logs import LogLook, find_logs, look_at_log, told_of_silence
-from indimail_kit.admin.host_places import HostPlaces, places_of_host
+from indimail_kit.admin.host_places import SERVICE, HostPlaces, places_of_host
 from indimail_kit.admin.host_queue import LIFETIME_S, tell_of_queues
 from indimail_kit.admin.host_services import ServiceLook, log_directory, look_at_services
 from indimail_kit.visible import visible
@@ -162,11 +163,14 @@ def examine_host(
             places.services, now_ns=now_ns, queue=places.queue, has_supervise=places.has_supervise
         )
         told += some
+        if places.has_supervise:
+            told += told_of_listeners(services, proc=proc)
     for conf in find_confs(services, places.clamd):
-        told += look_at_clamd(conf, now_ns=now_ns, databytes=numbers.get("databytes", 0))
+        told += look_at_clamd(
+            conf, now_ns=now_ns, databytes=numbers.get("databytes", 0), service=_clamd_service(services)
+        )
     logs = _logs(places, services, now_ns, told)
     if places.queue is not None:
-        reasons = {key: text for look in logs for key, text in look.reasons.items()}
         lifetime_s = numbers.get("queuelifetime", LIFETIME_S)
         births: list[int] = []
         told += tell_of_queues(
@@ -174,7 +178,7 @@ def examine_host(
             now_ns=now_ns,
             lifetime_s=lifetime_s,
             proc=proc,
-            reasons=reasons,
+            logs=[one.log for one in logs if one.log is not None],
             births_ns=births,
             split=places.split,
         )
@@ -186,6 +190,11 @@ def examine_host(
         tuple(one for one in told if isinstance(one, Fact)),
         tuple(one for one in told if isinstance(one, Fine)),
     )
+
+
+def _clamd_service(services: Iterable[ServiceLook]) -> Path:
+    """Return the directory of the service clamd: the one that is here, else where it usually is."""
+    return next((one.directory for one in services if one.name == "clamd"), SERVICE / "clamd")
 
 
 def _logs(places: HostPlaces, services: Iterable[ServiceLook], now_ns: int, told: list[Told]) -> list[LogLook]:

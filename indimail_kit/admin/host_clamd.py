@@ -120,13 +120,16 @@ def _named(words: tuple[str, ...]) -> Iterator[Path]:
             yield Path(word.partition("=")[2])
 
 
-def look_at_clamd(place: Path, *, now_ns: int, databytes: int = 0) -> Iterator[Told]:
+def look_at_clamd(
+    place: Path, *, now_ns: int, databytes: int = 0, service: Path = Path("/service/clamd")
+) -> Iterator[Told]:
     """Tell of the clamd of a configuration or a socket.
 
     Args:
         place: Its clamd.conf, or its LocalSocket.
         now_ns: Time (unit: ns since 1970).
         databytes: Longest mail that qmail-smtpd takes (unit: octets); 0 = any.
+        service: Its service directory, for the commands that are told.
     """
     look = (f"ls -la {shlex.quote(str(place))}",)
     try:
@@ -146,18 +149,19 @@ def look_at_clamd(place: Path, *, now_ns: int, databytes: int = 0) -> Iterator[T
     if not isinstance(address, Path) and address[0] not in ("127.0.0.1", "::1", "localhost"):
         yield Finding("clamd-conf", "clamd", shown, f"clamd is on another host ({shown}) and was not asked")
         return
-    yield from _ask(address, now_ns)
+    yield from _ask(address, now_ns, service)
 
 
-def _ask(address: Path | tuple[str, int], now_ns: int) -> Iterator[Told]:
+def _ask(address: Path | tuple[str, int], now_ns: int, service: Path) -> Iterator[Told]:
     """Tell whether clamd answers, and of its signatures."""
     client = ClamdClient(address, timeout_s=TIMEOUT_S)
+    where = shlex.quote(str(service))
     try:
         client.ping()
         version = client.version()
     except ScanError as error:
         key = "clamd-conf" if isinstance(error.__cause__, PermissionError) else "clamd-silent"
-        look = ("indimail-kit service status /service/clamd", "indimail-kit service up /service/clamd")
+        look = (f"indimail-kit service status {where}", f"indimail-kit service up {where}")
         yield Finding(key, "clamd", "clamd", str(error), look)
         return
     yield Fact("running", "clamd", "clamd", version)
@@ -197,7 +201,7 @@ def _limits(conf: ClamdConf, databytes: int) -> Iterator[Told]:
         return
     is_alerting = conf.options.get("AlertExceedsMax", "no").lower() in _YES
     ends = {
-        True: "is refused as Heuristics.Limits.Exceeded",
+        True: "is not looked into: Heuristics.Limits.Exceeded, which counts as a virus or as no verdict (451)",
         False: "is called OK without a look at the rest (AlertExceedsMax is not set)",
     }
     for name in LIMITS:

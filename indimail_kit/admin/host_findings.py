@@ -171,6 +171,9 @@ KINDS: Final = {
     "backlog": Kind(
         Urgency.SOON, _LOGS, "More mail comes than leaves. What waits for one host takes the places of all the others."
     ),
+    "base-stranger": Kind(
+        Urgency.NOTE, _QUEUE, "It takes room from the mail, and a copy of a queue is easily taken for one."
+    ),
     "expires": Kind(
         Urgency.SOON, _QUEUE, "When the queue lifetime is over, qmail-send gives up and tells the senders."
     ),
@@ -222,6 +225,11 @@ KINDS: Final = {
     ),
     "service-unsupervised": Kind(
         Urgency.NOW, _SCAN, "Nothing starts it, and nothing starts it again when it ends: is svscan running?"
+    ),
+    "nobody-listens": Kind(
+        Urgency.NOW,
+        _SCAN,
+        "supervise keeps it up, and no client gets in: it listens elsewhere, or does not yet.",
     ),
     "service-unreadable": Kind(Urgency.UNKNOWN, _SCAN, "supervise's files are root's: look at them as root."),
     "service-not-kept": Kind(
@@ -277,6 +285,15 @@ KINDS: Final = {
     ),
     "logins-fail": Kind(
         Urgency.SOON, _AUTH, "Somebody cannot log in: a wrong password, or one that this mechanism cannot check."
+    ),
+    "logins-mixed": Kind(
+        Urgency.NOTE,
+        _AUTH,
+        "A slip of the fingers, or one of two programs: CRAM needs the clear password in the table, PLAIN only its "
+        "hash.",
+    ),
+    "scanner-fails": Kind(
+        Urgency.NOW, _SCAN, "Without a verdict qmail-queue takes no mail: exit code 77, and 451. It comes again later."
     ),
     "queue-refuses": Kind(
         Urgency.NOW, _QUEUE, "qmail-queue did not take mail that the client had sent; with 451 it comes again."

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +54,10 @@ _FEW: Final = 5
 _UNKNOWN_SHARE: Final = 0.01
 _FRESHCLAM_FAILURES: Final = 3
 _WRONG_PASSWORDS: Final = 3
+_TWICE: Final = 2
+_MANY: Final = 10
+"""Wrong passwords from an address from which nobody ever gets in, for it to be called guessing; ours."""
+
 _CALM: Final = frozenset({"signal", "todo_ordered_to_quit", "rate_exceeded", "rate_ok"})
 """Kinds of lines that claim a severity, and are part of a quiet day."""
 
@@ -69,13 +73,13 @@ class LogLook:
         directory: Its directory.
         last_ns: Time of its last line (unit: ns since 1970); None without one.
         is_send: Whether qmail-send writes it.
-        reasons: (message number, recipient) -> what the last deferral said; of qmail-send's logs.
+        log: What was read of it, where qmail-send writes it.
     """
 
     directory: Path
     last_ns: int | None = None
     is_send: bool = False
-    reasons: Mapping[tuple[int, str], str] = field(default_factory=dict, repr=False)
+    log: Log | None = field(default=None, repr=False)
 
 
 def find_logs(places: Iterable[Path]) -> tuple[list[Path], list[Told]]:
@@ -228,7 +232,7 @@ def _deliveries(log: Log, look: LogLook, last: Any, quoted: str) -> Iterator[Tol
     from indimail_kit.tables.questions_logs_reasons import deferral_reasons, failure_reasons
 
     deliveries, messages = log.deliveries, log.messages
-    look.reasons = _last_deferrals(deliveries)
+    look.log = log
     recent = deliveries[~(deliveries["ended_at"] < last - _delta(RECENT_S))]
     ended = recent[recent["outcome"].notna()]
     reasons = deferral_reasons(ended)
@@ -243,7 +247,7 @@ def _deliveries(log: Log, look: LogLook, last: Any, quoted: str) -> Iterator[Tol
     failures = failure_reasons(ended)
     loops = failures[failures["example"].str.lower().map(lambda text: any(word in text for word in _LOOPING))]
     if not loops.empty:
-        text = f"{int(loops['deliveries'].sum()):,} deliveries of {name} failed as a loop: {loops['example'].iloc[0]}"
+        text = f"{name}: a mail went in a circle ({int(loops['deliveries'].sum()):,} times): {loops['example'].iloc[0]}"
         yield Finding("mail-loops", "logs", name, text, (f"{report} failures", "indimail-kit trace ADDRESS --log …"))
     start = last - _delta(BACKLOG_S)
     came, left = int((messages["queued_at"] > start).sum()), int((messages["ended_at"] > start).sum())
@@ -253,16 +257,6 @@ def _deliveries(log: Log, look: LogLook, last: Any, quoted: str) -> Iterator[Tol
             f"in the last {span_text(BACKLOG_S)} of {name} {came:,} messages came, {left:,} left, {still:,} are there"
         )
         yield Finding("backlog", "logs", name, text, (f"{report} deferrals", "indimail-kit queue shape"))
-
-
-def _last_deferrals(deliveries: pd.DataFrame) -> dict[tuple[int, str], str]:
-    """Return (message number, recipient) -> the reason of the last deferral."""
-    from indimail_kit.tables.questions_logs_reasons import normal_reason, plain_text
-
-    rows = deliveries[(deliveries["outcome"] == "deferral") & deliveries["message_number"].notna()]
-    rows = rows.drop_duplicates(["message_number", "recipient"], keep="last")
-    pairs = zip(rows["message_number"], rows["recipient"], rows["report"], strict=True)
-    return {(int(number), str(who)): normal_reason(plain_text(str(report))) for number, who, report in pairs}
 
 
 # --- qmail-smtpd ----------------------------------------------------------------------------------------------------
@@ -276,20 +270,46 @@ def _clients(recent: pd.DataFrame, name: str, quoted: str) -> Iterator[Told]:
     if not recent["kind"].str.startswith("smtpd_").any():
         return
     look = (f"indimail-kit logs events {quoted}",)
-    failures = auth_failures(auth_frame(recent))
-    guessers = failures[failures["is_guessing"]]
+    attempts = auth_frame(recent)
+    failures = auth_failures(attempts)
+    is_guessing = failures["is_guessing"] | ((failures["wrong_passwords"] >= _MANY) & (failures["logins"] == 0))
+    guessers = failures[is_guessing]
     if not guessers.empty:
-        first = ", ".join(f"{row.remote_ip} ({row.strangers} users)" for row in guessers.head(_SHOWN).itertuples())
+        rows = guessers.head(_SHOWN).itertuples()
+        first = ", ".join(f"{row.remote_ip} ({row.users} users, {row.wrong_passwords} times)" for row in rows)
         yield Finding("guessing", "logs", name, f"somebody tries passwords in {name}: {first}", look)
-    others = failures[~failures["is_guessing"] & (failures["wrong_passwords"] >= _WRONG_PASSWORDS)]
+    others = failures[~is_guessing & (failures["wrong_passwords"] >= _WRONG_PASSWORDS)]
     if not others.empty:
         first = "; ".join(f"{str(row.examples) or 'somebody'} from {row.remote_ip}, {row.wrong_passwords} times"
                           for row in others.head(_SHOWN).itertuples())  # fmt: skip
         yield Finding("logins-fail", "logs", name, f"logins fail in {name}: {first}", look)
+    yield from _mixed(attempts[~attempts["remote_ip"].isin(guessers["remote_ip"])], name, look)
     refused = recent[recent["kind"] == "smtpd_refused"]
-    if not refused.empty:
-        text = f"{name}: qmail-queue refused {len(refused):,} recipients' mail, the last: {refused['text'].iloc[-1]}"
-        yield Finding("queue-refuses", "logs", name, text, look)
+    is_forever = refused["text"].str.contains("(permanent)", regex=False)
+    if is_forever.any():
+        yield Fact("running", "logs", name, f"{int(is_forever.sum()):,} recipients' mail refused for good: viruses")
+    for key, put_off in _by_cause(refused[~is_forever]):
+        text = f"{name}: qmail-queue put off {len(put_off):,} recipients' mail, the last: {put_off['text'].iloc[-1]}"
+        yield Finding(key, "logs", name, text, look)
+
+
+def _mixed(attempts: pd.DataFrame, name: str, look: tuple[str, ...]) -> Iterator[Told]:
+    """Tell of users who fail and get in, too."""
+    wrong = attempts[(attempts["auth_result"] == "wrong_password") & (attempts["auth_user"] != "")]
+    counts = wrong["auth_user"].value_counts()
+    logins = set(attempts.loc[attempts["auth_result"] == "success", "auth_user"])
+    users = [str(user) for user, count in counts.items() if count >= _TWICE and user in logins]
+    if users:
+        text = f"{', '.join(users[:_SHOWN])} failed {int(counts[users].sum())} times in {name}, and got in, too"
+        yield Finding("logins-mixed", "logs", name, text, look)
+
+
+def _by_cause(refused: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield what was put off: because of the scanner, and because of the queue."""
+    is_scanner = refused["text"].str.contains("QHPSI scanner", regex=False)
+    for key, rows in (("scanner-fails", refused[is_scanner]), ("queue-refuses", refused[~is_scanner])):
+        if not rows.empty:
+            yield key, rows
 
 
 # --- clamd, freshclam -----------------------------------------------------------------------------------------------

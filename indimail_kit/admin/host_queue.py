@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,8 +22,9 @@ from indimail_kit.mailqueue.layout import find_owners
 from indimail_kit.mailqueue.queues import Queues, open_queues
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from indimail_kit.logs.log import Log
     from indimail_kit.mailqueue.layout import QueueLayout
     from indimail_kit.mailqueue.picture import Snapshot
     from indimail_kit.mailqueue.violations import Violation
@@ -61,7 +61,7 @@ def tell_of_queues(
     now_ns: int,
     lifetime_s: int = LIFETIME_S,
     proc: Path = Path("/proc"),
-    reasons: Mapping[tuple[int, str], str] | None = None,
+    logs: Sequence[Log] = (),
     births_ns: list[int] | None = None,
     split: int | None = None,
 ) -> Iterator[Told]:
@@ -72,7 +72,7 @@ def tell_of_queues(
         now_ns: Time (unit: ns since 1970).
         lifetime_s: How long qmail-send tries (unit: s).
         proc: Where the process information is mounted.
-        reasons: (message number, recipient) -> why the last delivery was deferred, as a log says it.
+        logs: What qmail-send has logged, to tell why mail waits.
         births_ns: Gets for each queue when its newest message was preprocessed (unit: ns since 1970).
         split: Sub-directories of the split directories; what they show if not given (unit: directories).
     """
@@ -101,7 +101,8 @@ def tell_of_queues(
         yield from _waiting(picture, option)
         if births_ns is not None:
             births_ns += [max(one.columns.births) for one in picture.queues if len(one.columns)]
-    yield from _stuck(pictures, option, lifetime_s, reasons or {})
+    yield from _stuck(pictures, option, lifetime_s, logs)
+    yield from _strangers(queues)
     yield from _room(queues.place)
 
 
@@ -160,6 +161,23 @@ def _key_of(violation: Violation) -> str:
     return "queue-broken" if violation.rule in _BLOCKING else "queue-odd"
 
 
+def _strangers(queues: Queues) -> Iterator[Told]:
+    """Tell of what lies in a base and is no queue; what ``queue repair`` puts beside a queue is ours."""
+    known = {layout.name for layout in queues.layouts} | {name for name, _ in queues.refused}
+    if queues.place == queues.layouts[0].directory:
+        return  # a queue by itself, without a base
+    try:
+        with os.scandir(queues.place) as entries:
+            strangers = [one for one in entries if one.name.removesuffix(".held").removesuffix(".found") not in known]
+            names = [f"{one.name} ({one.stat(follow_symlinks=False).st_size:,} octets)" for one in strangers]
+    except OSError:
+        return  # that the base cannot be read was said
+    if names:
+        text = f"{queues.place} holds what is no queue: {', '.join(sorted(names)[:_SHOWN])}"
+        look = (f"du -sh {shlex.quote(str(queues.place))}/*",)
+        yield Finding("base-stranger", "queue", str(queues.place), text, look)
+
+
 # --- who delivers ---------------------------------------------------------------------------------------------------
 
 
@@ -207,21 +225,16 @@ def _waiting(picture: Snapshot, option: str) -> Iterator[Told]:
     yield Finding("not-preprocessed", "queue", name, text, look)
 
 
-def _stuck(
-    pictures: Sequence[Snapshot], option: str, lifetime_s: int, reasons: Mapping[tuple[int, str], str]
-) -> Iterator[Told]:
+def _stuck(pictures: Sequence[Snapshot], option: str, lifetime_s: int, logs: Sequence[Log]) -> Iterator[Told]:
     """Tell for whom and why mail has been waiting long, and which of it is about to expire."""
     from indimail_kit.mailqueue.picture import Snapshot
-    from indimail_kit.tables.queue_frames import messages, recipients
+    from indimail_kit.tables.questions_stuck import stuck
 
     if not pictures:
         return
     whole = Snapshot(pictures[0].taken_ns, tuple(one for picture in pictures for one in picture.queues))
-    keys = ["queue", "message_number"]
-    frame = messages(whole)
-    to_do = recipients(whole)
-    to_do = to_do[~to_do["done"] & (to_do["channel"] != "todo")].merge(frame[[*keys, "age_s"]], on=keys)
-    late = to_do[to_do["age_s"] > STUCK_S]
+    waiting = stuck(whole)
+    late = waiting[(waiting["age_s"] > STUCK_S) & (waiting["channel"] != "todo")]
     if late.empty:
         yield Fine("queue", f"nobody waits longer than {span_text(STUCK_S)}")
         return
@@ -230,18 +243,16 @@ def _stuck(
     more = f" and {len(domains) - _SHOWN} more domains" if len(domains) > _SHOWN else ""
     longest = _span(late["age_s"].max())
     text = f"{len(late):,} recipients wait longer than {span_text(STUCK_S)}, the longest {longest}: {first}{more}"
-    look = (f"indimail-kit queue shape {option}", f"indimail-kit queue list {option}")
-    known = Counter(
-        reason
-        for key in zip(late["message_number"], late["address"], strict=True)
-        if (reason := reasons.get(key)) is not None
-    )
-    if known:
-        text += ". The log says why: " + "; ".join(
-            f"{reason} ({count:,})" for reason, count in known.most_common(_SHOWN)
-        )
-    yield Finding("stuck", "queue", "the queue", text, look)
-    ending = late[late["age_s"] > _NEAR_THE_END * lifetime_s].drop_duplicates(keys)
+    reasons = late["reason"]
+    for log in logs:
+        said = stuck(whole, log.deliveries, log.messages)
+        reasons = reasons.combine_first(said.loc[late.index, "reason"])
+    known = reasons.dropna().value_counts()
+    if len(known):
+        why = "; ".join(f"{reason} ({count:,})" for reason, count in known.head(_SHOWN).items())
+        text += f". The log says why: {why}"
+    yield Finding("stuck", "queue", "the queue", text, (f"indimail-kit queue stuck {option} --log …",))
+    ending = late[late["age_s"] > _NEAR_THE_END * lifetime_s].drop_duplicates(["queue", "message_number"])
     if not ending.empty:
         share = f"{_NEAR_THE_END:.0%} of the queue lifetime ({span_text(lifetime_s)})"
         text = f"{len(ending):,} messages are older than {share}"

@@ -32,8 +32,8 @@ MAX_RUN_BYTES: Final = 1 << 16
 """Octets of a run script that are read (unit: octets)."""
 
 _KEYS: Final = {Danger.PASSES: "scan-passes", Danger.REFUSES: "scan-refuses", Danger.IGNORED: "scan-note"}
-_USUAL: Final = frozenset({"large-unscanned"})
-"""Pitfalls that are there on purpose on most hosts: worth a note, no alarm."""
+_USUAL: Final = frozenset({"large-unscanned", "access-denied", "stream-limit", "standard-input"})
+"""Pitfalls that are there on purpose on many hosts, or that depend on what cannot be seen here: a note, no alarm."""
 
 _DENIED: Final = os.strerror(errno.EACCES)
 _NS: Final = 10**9
@@ -49,6 +49,7 @@ class ServiceLook:
         has_variables: Whether it has a directory ``variables`` that could be read.
         argv: What QHPSI hands to qhpsi, file name included; empty without QHPSI.
         run_words: The words of its run script and of its log's; to find clamd's configuration and the log.
+        is_up: Whether it runs; False where nobody knows.
     """
 
     directory: Path
@@ -56,6 +57,7 @@ class ServiceLook:
     has_variables: bool = False
     argv: tuple[str, ...] = ()
     run_words: tuple[str, ...] = ()
+    is_up: bool = False
 
     @property
     def name(self) -> str:
@@ -96,7 +98,7 @@ def look_at_services(
             continue
         one = ServiceLook(path, run_words=(*_words(path / "run"), *_words(path / "log" / "run")))
         looks.append(one)
-        told += _state(path, now_ns=now_ns, has_supervise=has_supervise)
+        told += _state(one, now_ns=now_ns, has_supervise=has_supervise)
         told += _variables(one, queue)
     told.append(
         Fact("configured", "services", "services", f"{directory}: {', '.join(one.name for one in looks) or 'none'}")
@@ -109,14 +111,15 @@ def look_at_services(
 # --- does it run ----------------------------------------------------------------------------------------------------
 
 
-def _state(path: Path, *, now_ns: int, has_supervise: bool) -> Iterator[Told]:
+def _state(look_at: ServiceLook, *, now_ns: int, has_supervise: bool) -> Iterator[Told]:
     """Tell whether a service and its log run."""
+    path = look_at.directory
     for directory in (path, path / "log"):
         is_log = directory.name == "log" and directory != path
         if is_log and not os.path.isdir(directory):  # noqa: PTH112
             continue
-        if not has_supervise and not os.path.lexists(directory / "run"):
-            continue
+        if not has_supervise and not os.path.lexists(directory / "supervise"):
+            continue  # in a lab: played by the lab itself
         look = (f"indimail-kit service status {shlex.quote(str(directory))}",)
         try:
             service = read_service(directory)
@@ -124,6 +127,7 @@ def _state(path: Path, *, now_ns: int, has_supervise: bool) -> Iterator[Told]:
             key = "service-unreadable" if _DENIED in error.expected else "service-unsupervised"
             yield Finding(key, "services", directory.name, f"{directory}: expected {error.expected}", look)
             continue
+        look_at.is_up = look_at.is_up or (not is_log and bool(service.is_up))
         yield from _judge(service, look, now_ns)
 
 

@@ -100,7 +100,7 @@ BACKLOG: Final = Case(
     name="backlog",
     title="a relay has moved: its mail is deferred, and the backlog grows",
     complaint="{user} says: {friend} has no orders of mine since this morning. I get no error. The administrators over"
-    " there say: our relay listens at {new} now, we wrote to everybody last week.",
+    " there say: our relay has moved, and we wrote its new place to everybody last week.",
     truth="control/smtproutes still names {old} for " + FAR_DOMAIN + ". Nobody listens there, so each delivery is"
     " deferred, and with each attempt the next one is later. New mail joins the backlog. After the change SIGALRM makes"
     " qmail-send try all of it at once; without it the last mails go out after hours.",
@@ -121,6 +121,7 @@ BACKLOG: Final = Case(
     solve=_solve_backlog,
     draw=_draw_friend,
     lab={"second_host": True},
+    conditions="The letter of last week says: the relay of " + FAR_DOMAIN + " listens at {new} now.",
 )
 
 # --- a channel that was shut ------------------------------------------------------------------------------------------

@@ -161,9 +161,13 @@ class TreeCheck:
 
     def _directory(self, path: str, mode: int, owner: str) -> Look[bool]:
         """Check one directory and return whether it is there."""
-        status = yield from self.look(path)
-        if status is None:
+        try:
+            status = os.stat(path, dir_fd=self.queue_fd, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
             yield self.violation(path, "missing-directory", f"{path} is missing")
+            return False
+        except OSError as error:
+            yield self.unreadable(path, error)
             return False
         if not stat.S_ISDIR(status.st_mode):
             yield self.violation(path, "not-directory", f"{path} is {_form(status)}, not a directory")

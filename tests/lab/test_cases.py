@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from indimail_kit.admin import examine_host, places_of_lab
 from indimail_kit.cli import main
 from indimail_kit.errors import FormatError, LabError
 from indimail_kit.lab import open_case, start_case
@@ -108,6 +109,23 @@ HALF: dict[str, tuple[Callable[[RunningCase], None], str]] = {
 """Case -> what somebody does who has seen half of it, and what the grader still says."""
 
 
+SEEN_BY_DOCTOR = {
+    "clamd-down": ("clamd-silent", "No such file"),
+    "clamd-limit": ("clamd-limit", "MaxFileSize is"),
+    "qhpsi-path": ("scan-refuses", "clamdscan: No such file"),
+    "qhpsi-words": ("scan-passes", "Several words and no %s"),
+    "no-clear-password": ("logins-mixed", "and got in, too"),
+    "password-guessing": ("guessing", "(4 users, 30 times)"),
+    "disk-full": ("base-stranger", "(1,048,576 octets)"),
+    "mail-loop": ("mail-loops", "too many hops"),
+}
+"""Case -> the finding of doctor that names the cause, or leads to it: its kind, and words of it."""
+
+
+LESSON_ELSEWHERE = {"mail-loop": {"03_queue.ipynb"}, "password-guessing": {"04_logs.ipynb"}}
+"""Case -> its lesson, where doctor names another one: a circle is found in the log, a guesser concerns logins."""
+
+
 UNDO: dict[str, Callable[[RunningCase], None]] = {
     "clamd-limit": undo_no_scan_of_large_mail,
     "password-guessing": undo_whole_network,
@@ -117,9 +135,13 @@ UNDO: dict[str, Callable[[RunningCase], None]] = {
 
 @pytest.mark.parametrize("name", sorted(HALF))
 def test_case_is_unsolved_then_half_repaired_then_solved(start: Start, name: str) -> None:
-    """The grader looks at the server: broken, half repaired, and repaired as the reference solution says."""
+    """The grader looks at the server: broken (doctor sees it), half repaired, repaired by the reference solution."""
     case = start(name)
     half, still = HALF[name]
+    key, words = SEEN_BY_DOCTOR[name]
+    seen = [one for one in examine_host(places_of_lab(case.directory)).findings if one.key == key]
+    assert words in " ".join(one.text for one in seen)
+    assert case.case.lesson in {one.lesson for one in seen} | LESSON_ELSEWHERE.get(name, set())
     assert not case.grade().is_solved
     half(case)
     halfway = case.grade()

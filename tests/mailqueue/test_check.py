@@ -256,6 +256,23 @@ def test_place_that_cannot_be_looked_at_is_said(queue: QueueLayout, monkeypatch:
     assert ("unreadable", "lock/trigger") in check(queue, NOW_S)
 
 
+def test_directory_that_cannot_be_looked_at_is_not_called_missing(
+    queue: QueueLayout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the right to enter mess its parts were told as missing, beside as unreadable; they may well be there."""
+    real = os.stat
+
+    def refusing(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        if str(path).startswith("mess/"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(tree_module.os, "stat", refusing)
+    found = check(queue, NOW_S)
+    assert ("unreadable", "mess/0") in found
+    assert [rule for rule, _path in found if rule == "missing-directory"] == []
+
+
 def test_what_vanishes_between_two_calls_is_not_said(queue: QueueLayout, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that was listed and is gone, a directory that could not be read and is gone."""
 
