@@ -11,6 +11,7 @@ Rule 1: the lab is imported when a server is asked for; reading the exercises st
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Mapping
 from functools import partial
 from typing import Final, cast
@@ -20,6 +21,9 @@ from indimail_kit.course.feedback import Grade
 from indimail_kit.errors import KitError
 
 _SEEDS: Final = 100_000
+
+_WIDTH: Final = 88
+"""Where a complaint is broken into lines (unit: characters)."""
 
 _NO_SERVER: Final = (
     "The server is the answer: start it with course.start_case, repair it, and give what start_case returned."
@@ -36,8 +40,8 @@ def _draw(names: tuple[str, ...], rng: random.Random) -> Drawn:
 
     name, seed = rng.choice(names), rng.randrange(_SEEDS)
     case = find_case(name)
-    people_say = case.complaint.format_map(case.facts(seed))
-    return Drawn(given={"people say": people_say, "seed": str(seed)}, right=(name, seed))
+    people_say = textwrap.wrap(case.complaint.format_map(case.facts(seed)), _WIDTH)
+    return Drawn(given={"people say": "\n".join(("", *people_say)), "seed": str(seed)}, right=(name, seed))
 
 
 def _judge(drawn: Drawn, answer: object) -> str | None:

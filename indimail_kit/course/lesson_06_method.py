@@ -30,7 +30,7 @@ STATIONS: Final[Mapping[str, str]] = {
 EVIDENCE: Final[Mapping[str, tuple[str, ...]]] = {
     "auth": (
         "S: 535 authorization failure (#5.7.8)",
-        "qmail-smtpd: pid {pid} from 127.0.0.1 AUTH USER [{user}] status=[1] auth failure TLS=No",
+        "pid {pid} from 127.0.0.1 AUTH USER [{user}] status=[1] auth failure TLS=No",
     ),
     "rules": (
         "S: 553 sorry, your host has been denied (#5.7.1)",
@@ -45,12 +45,12 @@ EVIDENCE: Final[Mapping[str, tuple[str, ...]]] = {
         "S: 451 qq trouble in home directory (#4.3.0)",
     ),
     "local": (
-        "delivery {pid}: failure: Sorry,_no_mailbox_here_by_that_name._(#5.1.1)/ queue1",
-        "delivery {pid}: deferral: Unable_to_open_{user}:_permission_denied._(#4.3.0)/ queue1",
+        "delivery {pid}: failure: Sorry,_no_mailbox_here_by_that_name._(#5.1.1)/",
+        "delivery {pid}: deferral: Unable_to_chdir_to_maildir._(#4.2.1)/",
     ),
     "remote": (
-        "delivery {pid}: deferral: CNAME_lookup_failed_temporarily._(#4.4.3)/ queue1",
-        "delivery {pid}: failure: 192.0.2.7_does_not_like_recipient./Remote_host_said:_550_no/Giving_up./ queue1",
+        "delivery {pid}: deferral: CNAME_lookup_failed_temporarily._(#4.4.3)/",
+        "delivery {pid}: failure: 192.0.2.7_does_not_like_recipient./Giving_up_on_192.0.2.7./",
     ),
 }
 """Station -> what is seen when a mail stops there."""
@@ -85,7 +85,7 @@ def _station_of(evidence: str) -> str:
         "rules": ("553",),
         "scan": ("QHPSI", "virus"),
         "queue": ("qq write", "qq trouble in home"),
-        "local": ("no_mailbox", "Unable_to_open"),
+        "local": ("no_mailbox", "to_maildir"),
     }
     return next((name for name, known in words.items() if any(word in evidence for word in known)), "remote")
 

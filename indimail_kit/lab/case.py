@@ -13,6 +13,7 @@ import random
 import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.control.supervise import read_service, send_control
 from indimail_kit.errors import LabError
-from indimail_kit.wiring import html_of
+from indimail_kit.wiring import provider
 
 if TYPE_CHECKING:
     from indimail_kit.lab.case_site import Site
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
 
 _PATIENCE_S: Final = 60.0
 """Longest that a command of a solution may take (unit: s)."""
+
+
+_WIDTH: Final = 92
+"""Where a line is broken for people (unit: characters)."""
+
+
+def wrapped(text: str, *, indent: int = 0) -> str:
+    """Return a text broken into lines for a person; long words, such as paths, stay whole."""
+    return textwrap.fill(
+        text, _WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+    )  # fmt: skip
+
+
+def lines_html(text: str) -> str:
+    """Return a text of several lines as HTML, through the one escaping door."""
+    return str(provider("tag")("pre", provider("block")(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +88,11 @@ class Grade:
 
     def __repr__(self) -> str:
         """Return the title, and a line for each finding."""
-        lines = (f"  {'✓' if finding.is_good else '✕'} {finding.text}" for finding in self.findings)
-        return "\n".join((self.title, *lines))
+        lines = [f"  {'✓' if finding.is_good else '✕'} {finding.text}" for finding in self.findings]
+        return "\n".join((self.title, *(wrapped(line, indent=4) for line in lines)))
 
     def _repr_html_(self) -> str:
-        return html_of(self)
+        return lines_html(repr(self))
 
 
 # --- what a solution is made of -------------------------------------------------------------------------------------

@@ -20,14 +20,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from indimail_kit.errors import FormatError, KitError, LabError
-from indimail_kit.lab.case import Case, Deed, Finding, Grade, bad
+from indimail_kit.lab.case import Case, Deed, Finding, Grade, bad, lines_html, wrapped
 from indimail_kit.lab.case_site import NoAnswerError, Site
 from indimail_kit.lab.lab import Lab
 from indimail_kit.lab.places import SMTPD
 from indimail_kit.logs.log import Log, read
 from indimail_kit.mailqueue.values import INDIMAIL
 from indimail_kit.visible import visible
-from indimail_kit.wiring import html_of
 
 if TYPE_CHECKING:
     from indimail_kit.lab.services import Services
@@ -251,10 +250,10 @@ class OpenCase:
         except (KitError, OSError):
             return "<a case whose server has ended>"
         where = f"SMTP {host} {port} · {self.directory}"
-        return "\n".join(visible(line) for line in (*lines, where))
+        return "\n".join(wrapped(visible(line)) for line in (*lines, where))
 
     def _repr_html_(self) -> str:
-        return html_of(self)
+        return lines_html(repr(self))
 
 
 class RunningCase(OpenCase):

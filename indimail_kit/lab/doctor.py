@@ -94,6 +94,9 @@ LESSONS: Final = (
     Needs("04_logs.ipynb", (*_EVERYWHERE, ("matplotlib",)), (_NO_SERVER,)),
     Needs("05_follow_one_message.ipynb", (*_EVERYWHERE, ("clamd",)), ()),
     Needs(
+        "06_trouble.ipynb",
+        (*_EVERYWHERE, ("yara-python",), ("clamd",), ("clamdscan",), ("services",)),
+        (Wish("clamd", "every server can be broken", ""),),
         "10_admin.ipynb",
         (*_EVERYWHERE, ("yara-python",)),
         (Wish("jupyterlab", "your server, or a demonstration server that needs no process", ""),),
