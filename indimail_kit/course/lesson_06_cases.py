@@ -22,7 +22,7 @@ from indimail_kit.errors import KitError
 
 _SEEDS: Final = 100_000
 
-_WIDTH: Final = 88
+_WIDTH: Final = 80
 """Where a complaint is broken into lines (unit: characters)."""
 
 _NO_SERVER: Final = (
@@ -41,7 +41,7 @@ def _draw(names: tuple[str, ...], rng: random.Random) -> Drawn:
     name, seed = rng.choice(names), rng.randrange(_SEEDS)
     case = find_case(name)
     people_say = textwrap.wrap(case.complaint.format_map(case.facts(seed)), _WIDTH)
-    return Drawn(given={"people say": "\n".join(("", *people_say)), "seed": str(seed)}, right=(name, seed))
+    return Drawn(given={"people say": "\n".join(people_say), "seed": str(seed)}, right=(name, seed))
 
 
 def _judge(drawn: Drawn, answer: object) -> str | None:

@@ -31,7 +31,7 @@ _PATIENCE_S: Final = 60.0
 """Longest that a command of a solution may take (unit: s)."""
 
 
-_WIDTH: Final = 92
+_WIDTH: Final = 84
 """Where a line is broken for people (unit: characters)."""
 
 
