@@ -97,6 +97,8 @@ LESSONS: Final = (
         "06_trouble.ipynb",
         (*_EVERYWHERE, ("yara-python",), ("clamd",), ("clamdscan",), ("services",)),
         (Wish("clamd", "every server can be broken", ""),),
+    ),
+    Needs(
         "10_admin.ipynb",
         (*_EVERYWHERE, ("yara-python",)),
         (Wish("jupyterlab", "your server, or a demonstration server that needs no process", ""),),
