@@ -1,0 +1,13 @@
+"""A lab in a process of its own until standard input ends: ``lab_that_listens.py '{"scanner": …}'``."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from indimail_kit.lab import Lab
+
+with Lab(seed=1, queue_count=1, **json.loads(sys.argv[1])) as lab:
+    lab.send()
+    print(lab.port, flush=True)
+    sys.stdin.read()
