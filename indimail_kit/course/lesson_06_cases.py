@@ -36,9 +36,10 @@ def drawn_case(drawn: Drawn) -> tuple[str, int]:
 
 
 def _draw(names: tuple[str, ...], rng: random.Random) -> Drawn:
-    from indimail_kit.lab.cases import find_case
+    """Draw one of the cases that are named, or of all where none is."""
+    from indimail_kit.lab.cases import CASES, find_case
 
-    name, seed = rng.choice(names), rng.randrange(_SEEDS)
+    name, seed = rng.choice(names or tuple(CASES)), rng.randrange(_SEEDS)
     case = find_case(name)
     people_say = textwrap.wrap(case.complaint.format_map(case.facts(seed)), _WIDTH)
     return Drawn(given={"people say": "\n".join(people_say), "seed": str(seed)}, right=(name, seed))
@@ -117,7 +118,7 @@ ROOM: Final = _exercise(
     "06.5",
     Grade.CHANGE,
     "room and ways",
-    ("disk-full", "mail-loop"),
+    ("disk-full", "mail-loop", "backlog", "channel-shut"),
     goal="Mail does not get to where it should. Find the station, and mind what waits in the queue.",
     hints=(*_HINTS, "What lies in case.queue_base? And which way does control/smtproutes know?"),
 )
@@ -138,11 +139,8 @@ ANYTHING: Final = _exercise(
     "06.7",
     Grade.FIND_OUT,
     "anything at all",
-    (
-        "clamd-down", "clamd-limit", "qhpsi-path", "qhpsi-words", "no-clear-password", "password-guessing", "disk-full",
-        "mail-loop",
-    ),
-    goal="Any of the servers of this lesson, with other people. Write down your station before you look at anything but"
+    (),
+    goal="Any server that there is. Write down your station before you look at anything but"
     " the complaint and one line.",
     hints=(*_HINTS, "The way of a mail, from the left: login, rules, scan, queue, delivery. Halve it."),
 )  # fmt: skip

@@ -230,8 +230,16 @@ class OpenCase:
         return f"{self.site.text(self.case.truth)} More: {self.case.lesson}."
 
     def solution(self) -> tuple[Deed, ...]:
-        """Return the reference solution; nothing of it is done."""
-        return tuple(self.case.solve(self.site))
+        """Return the reference solution; nothing of it is done.
+
+        Raises:
+            FormatError: A fact is missing: somebody has changed case.json.
+            OSError: A file that it would change is not there.
+        """
+        try:
+            return tuple(self.case.solve(self.site))
+        except KeyError as error:
+            raise FormatError(f"a fact {error}", source=str(self.directory / FILE_NAME)) from error
 
     def solve(self) -> None:
         """Do what the reference solution says, step by step; each sees what the one before it did.

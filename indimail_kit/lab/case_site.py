@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from indimail_kit.auth.accounts import UserTable
 from indimail_kit.control.supervise import Service, read_service
-from indimail_kit.errors import ScanError
+from indimail_kit.errors import FormatError, ScanError
 from indimail_kit.lab.client import send_mail
 from indimail_kit.lab.mail import Attachment, compose
 from indimail_kit.lab.places import DEMO_PASSWORD, DOMAIN, HOST, SEND, SMTPD, Places
@@ -86,7 +86,11 @@ class Site:
         return Places(self.directory)
 
     def text(self, template: str) -> str:
-        """Fill a template: facts, and DIR, HOST, PORT, VARIABLES, SMTPD, SEND, QUEUE, RULES, USERS, SERVICES, LOGS."""
+        """Fill a template: facts, and DIR, HOST, PORT, SERVICES, SMTPD, VARIABLES, SEND, QUEUE, CONTROL and their like.
+
+        Raises:
+            FormatError: A fact is missing: somebody has changed case.json.
+        """
         places = self.places
         where = {
             "DIR": self.directory, "HOST": self.address[0], "PORT": self.address[1], "VARIABLES": places.variables,
@@ -94,7 +98,10 @@ class Site:
             "RULES": places.rules, "USERS": places.users, "SERVICES": places.services, "ROUTES": places.routes,
             "CONTROL": places.control, "SMTPD_LOG": places.smtpd_log, "SEND_LOG": places.send_log,
         }  # fmt: skip
-        return template.format_map({**self.facts, **where})
+        try:
+            return template.format_map({**self.facts, **where})
+        except KeyError as error:
+            raise FormatError(f"a fact {error}", source=str(self.directory / "case.json")) from error
 
     # -- looking -------------------------------------------------------------------------------------------------
 

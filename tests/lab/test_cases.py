@@ -218,6 +218,16 @@ def test_spoilt_file_is_an_error(tmp_path: Path, text: str) -> None:
         open_case(tmp_path)
 
 
+@pytest.mark.parametrize("verb", ["hint", "truth", "grade"])
+def test_facts_that_are_missing_are_an_error(tmp_path: Path, verb: str) -> None:
+    """A case.json from which somebody took the facts: a sentence from each verb, and no traceback."""
+    state = {"name": "disk-full", "seed": 1, "host": "127.0.0.1", "port": 9, "started_ns": 0, "facts": {}}
+    (tmp_path / "case.json").write_text(json.dumps({"format": "indimail-kit case 1", **state}))
+    said = case_verb(verb, str(tmp_path))
+    assert said.exception is None or isinstance(said.exception, SystemExit)
+    assert said.exit_code in (0, 1, 3)
+
+
 def test_directory_without_a_case_is_an_error(tmp_path: Path) -> None:
     """The error says how one is started."""
     with pytest.raises(LabError, match="case start NAME"):
