@@ -23,6 +23,7 @@ PROVIDERS: Final = {
     "tag": "indimail_kit.widgets.html:tag",
     "block": "indimail_kit.widgets.html:block",
     "grid_html": "indimail_kit.widgets.grid:grid_html",
+    "trace_html": "indimail_kit.widgets.trace_markup:trace_html",
     "journey_html": "indimail_kit.widgets.markup:journey_html",
 }
 """Wish -> "module:function" that grants it."""

@@ -162,7 +162,7 @@ def _case_of(seed: int) -> tuple[str, frozenset[str]]:
         lines.append(("session", f"{text} AUTH <{sender}: AUTH PLAIN> Size: 900 TLS=No", "certain", own))
     lines += [
         ("queue", f"new msg {number} queue1", "certain", own),
-        ("queue", f"info msg {number}: bytes 900 from <{sender}> qp {pid + 1} uid 555 queue1", "certain", own),
+        ("queue", f"info msg {number}: bytes 900 from <{sender}> qp {pid + 1} uid 5 queue1", "certain", own),
         ("delivery", f"starting delivery 3.1: msg {number} to local {recipient} queue1", "certain", own),
     ]
     end = "success: did_1+0+0/" if is_there else "deferral: Temporary_error_on_maildir_delivery._(#4.3.0)/"

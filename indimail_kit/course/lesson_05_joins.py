@@ -49,11 +49,11 @@ KEYS: Final[Mapping[str, str]] = {
 
 WITNESSES: Final = (
     ("qp", "250 ok {second} qp {qp}"),
-    ("qp", "Received: indimail-mta queue {qp} by host mx.example.com (invoked by uid 555)"),
+    ("qp", "Received: indimail-mta queue {qp} by host mx.example.com (invoked by uid 5)"),
     ("number", "/var/indimail/queue/{queue}/mess/{place}/{number}: OK"),
     ("number", "starting delivery {delivery}: msg {number} to local {user} {queue}"),
     ("number", "end msg {number} qmail-send: {queue}"),
-    ("both", "info msg {number}: bytes {size} from <{user}> qp {qp} uid 555 {queue}"),
+    ("both", "info msg {number}: bytes {size} from <{user}> qp {qp} uid 5 {queue}"),
     ("neither", "delivery {delivery}: success: did_1+0+0/ {queue}"),
     (
         "neither",
@@ -287,7 +287,7 @@ def write_case(rng: random.Random, span_ns: int) -> str:
     sender, first, recipient = draw_users(rng, 3)
     queue = {"queue": "queue1"}
     log.say("new_msg", message_number=number, **queue)
-    log.say("info_msg", message_number=number, message_bytes=size + 7, sender=first, qp=pid - 3, uid=555, **queue)
+    log.say("info_msg", message_number=number, message_bytes=size + 7, sender=first, qp=pid - 3, uid=5, **queue)
     log.say("end_msg", message_number=number, send_program="qmail-send", **queue)
     log.wait(rng.randrange(20, 60))
     log.say("tcpserver_pid", pid=pid, remote_ip="192.0.2.7")
@@ -297,7 +297,7 @@ def write_case(rng: random.Random, span_ns: int) -> str:
         smtp_recipient=recipient, auth=f"{sender}: AUTH PLAIN", message_bytes=size, tls="No",
     )  # fmt: skip
     log.say_at(scan_ns + span_ns, "new_msg", message_number=number, **queue)
-    log.say("info_msg", message_number=number, message_bytes=size, sender=sender, qp=pid + 1, uid=555, **queue)
+    log.say("info_msg", message_number=number, message_bytes=size, sender=sender, qp=pid + 1, uid=5, **queue)
     return log.text
 
 

@@ -36,10 +36,6 @@ def _draw_clock(rng: random.Random) -> Drawn:
         clamd.say_at(scan_ns + ahead_s * NS, "clamd_scan_ok", scan_path=path)
         born_ns = scan_ns + rng.randrange(20_000_000, 300_000_000)
         send.say_at(born_ns, "new_msg", message_number=number, queue="queue1")
-        send.say(
-            "info_msg", message_number=number, message_bytes=rng.randrange(400, 9_000), sender=draw_users(rng, 1)[0],
-            qp=rng.randrange(2_000, 9_000), uid=555, queue="queue1",
-        )  # fmt: skip
         send.wait(rng.randrange(30, 400))
     right = str(ahead_s)
     traps = {
@@ -129,9 +125,9 @@ def _draw_why(rng: random.Random) -> Drawn:
         delay_s = {"leap": LEAP_SECONDS, "zone": 0, "late": rng.randrange(*_LATE_S), "other": rng.randrange(*_OTHER_S)}
         date = format_datetime(dt.datetime.fromtimestamp(date_ns // NS, zone))
         born_ns = date_ns + delay_s[word] * NS + rng.randrange(50_000_000, 900_000_000)
-        head = f"Received: indimail-mta queue {qp} by host mx.example.com (invoked by uid 555); {date}"
+        head = f"Received: indimail-mta queue {qp} by host mx.example.com\n  (invoked by uid 5); {date}"
         number, sender = rng.randrange(100_000, 999_000), draw_users(rng, 1)[0]
-        info = f"info msg {number}: bytes {rng.randrange(400, 9_000)} from <{sender}> qp {qp} uid 555 queue1"
+        info = f"info msg {number}: bytes {rng.randrange(400, 9_000)} from <{sender}> qp {qp} uid 5"
         told = dt.datetime.fromtimestamp(born_ns // NS, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
         given[letter] = f"{head}\n{to_tai64n(born_ns).decode()} {info}\nthat label is {told} UTC"
     return Drawn(given={**given, "names": meanings(WHY)}, right=dict(zip("ABCD", words, strict=True)))
@@ -142,9 +138,9 @@ def _solve_why(given: Mapping[str, object]) -> dict[str, str]:
 
 
 def _why(text: str) -> str:
-    head, info, _told = text.split("\n")
+    _head, comment, info, _told = text.split("\n")
     born_ns = from_tai64n(info.split()[0].encode())
-    delay_ns, is_early = header_delay(parse_date(head.partition("; ")[2]) or 0, born_ns)
+    delay_ns, is_early = header_delay(parse_date(comment.partition("; ")[2]) or 0, born_ns)
     if is_early:
         return "leap"
     return "zone" if delay_ns < 2 * NS else "late" if delay_ns < 1_500 * NS else "other"

@@ -16,8 +16,8 @@ from indimail_kit.tai64 import to_tai64n
 
 NS: Final = 10**9
 
-_UID: Final = 555
-"""User that calls qmail-queue, as in the seed."""
+_UID: Final = 5
+"""User that calls qmail-queue."""
 
 _DAYS: Final = (14_600, 20_600)
 """Days since 1970 between which logs lie."""

@@ -234,8 +234,8 @@ class Trace:
         return f"<Trace of {visible(self.question)}: {self.confidence}, {counts}>"
 
     def _repr_html_(self) -> str:
-        """Return the story as HTML, escaped; for a notebook."""
-        return str(provider("tag")("pre", provider("block")("\n".join(self.lines()))))
+        """Return the story as a time line, escaped; for a notebook."""
+        return str(provider("trace_html")(self))
 
 
 def iso(unix_ns: int | None) -> str | None:

@@ -108,8 +108,8 @@ def test_the_differences_are_those_of_their_names(name):
     values = drawn("05.6", name)
     found = {}
     for letter in "ABCD":
-        head, info, told = values.given[letter].splitlines()
-        date = parsedate_to_datetime(head.partition("; ")[2])
+        _head, comment, info, told = values.given[letter].splitlines()
+        date = parsedate_to_datetime(comment.partition("; ")[2])
         delay_s = seconds(info.split()[0]) - date.timestamp()
         is_utc = date.utcoffset() == dt.timedelta(0)
         found[letter] = (27 <= delay_s < 28, not is_utc and delay_s < 1, 28 < delay_s < 1_500, delay_s > 1_500)
