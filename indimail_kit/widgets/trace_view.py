@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ipywidgets as w
 import traitlets as t
 
-from indimail_kit.errors import KitError
+from indimail_kit.errors import KitError, TraceError
 from indimail_kit.trace import Trace
 from indimail_kit.trace.question import Question, parse_question
 from indimail_kit.visible import visible
@@ -46,7 +46,7 @@ class TraceView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
 
     Attributes:
         asked: The question: "660188", "qp 6543", "bob@example.com, 2026-11-22 14:12". Set it, and `trace` is there.
-        trace: The answer; None before a question, and where nothing tells of such a message.
+        trace: The answer; None before a question, and where nothing tells of such a message. One that is set is shown.
         chosen: Which of `trace.candidates` is shown; -1 while several fit and none is chosen.
         page: Which page of the rows, from 1.
         opened: "e3" is the fourth piece of evidence; "" for none.
@@ -180,21 +180,27 @@ class TraceView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def _answer(self, asked: str, ended: Ended[Trace]) -> None:
         """Show an answer, or why there is none."""
         self.grid.busy = False
-        self._is_settling = True
-        try:
-            self.opened, self.chosen, self.page = "", -1, 1
-            self.asked, self.trace = asked, ended.result
-        finally:
-            self._is_settling = False
-        if ended.result is not None:
-            self.chosen = -1 if ended.result.others else 0
-            self._say()
-        elif not asked.strip():
-            self.grid.say(IDLE)
-        else:
+        self._settle(asked, ended.result)
+        if ended.result is None and asked.strip():
             is_ours = isinstance(ended.error, KitError | OSError)
             kind = "" if is_ours else f"{type(ended.error).__name__}: "
             self.grid.say(f"No answer: {kind}{ended.error}.", "ik-bad")
+
+    @t.observe("trace")
+    def _on_trace(self, change: t.Bunch) -> None:
+        if not self._is_settling:
+            self._settle(self.asked, change.new)
+
+    def _settle(self, asked: str, trace: Trace | None) -> None:
+        """Take an answer, and show it from its beginning."""
+        self._is_settling = True
+        try:
+            self.opened, self.chosen, self.page = "", -1, 1
+            self.asked, self.trace = asked, trace
+            self.chosen = -1 if trace is None or trace.others else 0
+        finally:
+            self._is_settling = False
+        self._say()
         self._draw()
 
     def _on_message(self, _grid: object, content: dict[str, Any], _buffers: object) -> None:
@@ -225,6 +231,8 @@ class TraceView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self.grid.say(story_sentence(story), "ik-good" if story.confidence == "certain" else "ik-quiet")
         elif trace is not None:
             self.grid.say(f"{count_text(len(trace.candidates), 'message')} fit. Choose one; a time would tell.")
+        else:
+            self.grid.say(IDLE)
 
     def _draw(self) -> None:
         story, trace = self.story, self.trace
@@ -255,10 +263,17 @@ class TraceView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
             return ""
         story = self.story
         if story is None or not self.trace.others or story.message.lifetime is None:
-            return command_text(self.tracer, parse_question(self.asked))
+            return self._asked_command()
         one = story.message  # one of several: the command names it, and not what was asked
         asked = Question(message_number=one.message_number, queue=one.queue, lifetime=one.lifetime)
         return command_text(self.tracer, asked)
+
+    def _asked_command(self) -> str:
+        """Return the command for the question; "" for a trace that was set, and not asked for."""
+        try:
+            return command_text(self.tracer, parse_question(self.asked))
+        except TraceError:
+            return ""
 
     @t.observe("opened")
     def _on_opened(self, change: t.Bunch) -> None:

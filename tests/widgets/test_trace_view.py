@@ -342,6 +342,19 @@ def test_a_recorded_session_is_said_to_be_one():
     assert view.grid.document["without"] == "without the recorded sessions"
 
 
+def test_a_trace_that_is_set_is_shown(seed, day):
+    """One that another program asked for: its story, and no command, for nobody has asked here."""
+    told = trace.message(number_used_again(day), logs=day.logs).others[0].alone()
+    seed.trace = told
+    assert (seed.story, seed.chosen, seed.rows.rows[0].key) == (told, 0, "e0")
+    view = TraceView(logs=[SEED])
+    view.trace = told
+
+    assert (view.grid.document["command"], view.grid.document["verdict"][2]) == ("", told.reason)
+    view.trace = None
+    assert (view.rows, view.grid.sentence.startswith("Ask by")) == (None, True)
+
+
 def test_a_closed_view_forgets_the_answer(seed):
     """What was drawn is gone."""
     seed.close()
