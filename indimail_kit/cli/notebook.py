@@ -1,4 +1,4 @@
-"""``notebook``: JupyterLab on the notebooks, on loopback."""
+"""``notebook``: JupyterLab on the notebooks, or one of them as a page without code; on loopback."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from indimail_kit.errors import MissingPartError
+
+if TYPE_CHECKING:
+    from indimail_kit.cli.notebook_page import NotebookPage
 
 START = "00_start_here.ipynb"
 """The notebook that opens first."""
@@ -29,28 +33,51 @@ def find_notebooks() -> Path:
     )
 
 
-def lab_arguments(notebooks: Path, extra: tuple[str, ...], *, is_root: bool) -> list[str]:
-    """Return the argument vector for JupyterLab: loopback only, the project as its root."""
+def lab_arguments(
+    notebooks: Path, extra: tuple[str, ...], *, is_root: bool, page: NotebookPage | None = None
+) -> list[str]:
+    """Return the argument vector for JupyterLab: loopback only, the project, or the page, as its root.
+
+    Args:
+        notebooks: The directory of the notebooks.
+        extra: More arguments.
+        is_root: Whether we are root.
+        page: The page to show; the first notebook if not given.
+    """
+    root, url = (notebooks.parent, f"/lab/tree/{notebooks.name}/{START}") if page is None else (page.root, page.url)
     arguments = [
         sys.executable,
         "-m",
         "jupyterlab",
         "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.root_dir={notebooks.parent}",
+        f"--ServerApp.root_dir={root}",
     ]
-    arguments.append(f"--LabApp.default_url=/lab/tree/{notebooks.name}/{START}")
+    arguments.append(f"--LabApp.default_url={url}")
+    if page is not None:
+        arguments += page.options
     if is_root:
         arguments.append("--ServerApp.allow_root=True")
     return [*arguments, *extra]
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
+@click.option("--page", "page_name", metavar="NAME", help="This notebook as a page without code: 10_admin.")
 @click.argument("jupyter_args", nargs=-1, type=click.UNPROCESSED)
-def notebook(jupyter_args: tuple[str, ...]) -> None:
-    """Open JupyterLab on the first notebook; further arguments go to JupyterLab (--no-browser, --port 8900)."""
+def notebook(page_name: str | None, jupyter_args: tuple[str, ...]) -> None:
+    """Open JupyterLab on the first notebook; further arguments go to JupyterLab (--no-browser, --port 8900).
+
+    With --page it shows one notebook alone, without its code, as a copy in a private directory.
+    """
     if find_spec("jupyterlab") is None:
         raise MissingPartError(
             "JupyterLab", "Install it with: pip install 'indimail-kit[lab,widgets]', or run make lab."
         )
-    arguments = lab_arguments(find_notebooks(), jupyter_args, is_root=os.geteuid() == 0)
-    os.execv(arguments[0], arguments)  # noqa: S606 - an argument vector of our own, no shell
+    notebooks, page = find_notebooks(), None
+    if page_name is not None:
+        from indimail_kit.cli.notebook_page import check_name, prepare_page
+
+        check_name(notebooks, page_name)
+        page = prepare_page(notebooks, page_name)
+    arguments = lab_arguments(notebooks, jupyter_args, is_root=os.geteuid() == 0, page=page)
+    environment = {**os.environ, **(page.environment if page is not None else {})}
+    os.execve(arguments[0], arguments, environment)  # noqa: S606 - an argument vector of our own, no shell

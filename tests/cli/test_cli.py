@@ -11,13 +11,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from click.testing import CliRunner
 
 from indimail_kit.cli import main
 from indimail_kit.cli.notebook import find_notebooks, lab_arguments
+from indimail_kit.cli.notebook_page import PREFIX, page_at, write_page
 from indimail_kit.errors import MissingPartError
 from indimail_kit.qhpsi import ClamdDaemon, eicar
+from indimail_kit.qhpsi.private_dir import sweep
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -244,6 +247,57 @@ def test_notebook_without_notebooks_is_a_clear_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys.modules["indimail_kit.cli.notebook"], "START", "no_such_notebook.ipynb")
     with pytest.raises(MissingPartError, match="project's directory"):
         find_notebooks()
+
+
+def test_page_is_a_copy_without_code(tmp_path: Path) -> None:
+    """Its code is hidden, everything it links to is there, and the notebook itself is as it was."""
+    source = find_notebooks() / "10_admin.ipynb"
+    before = source.read_bytes()
+    write_page(source, tmp_path)
+    page = page_at(tmp_path, source)
+    copy = json.loads((page.root / "notebooks" / source.name).read_text())
+    hidden = [cell["metadata"] for cell in copy["cells"] if cell["cell_type"] == "code"]
+    links = [name for name in ("notebooks/03_queue.ipynb", "docs/teaching/10.md") if not (page.root / name).exists()]
+
+    assert (source.read_bytes(), links) == (before, [])
+    assert hidden == [{"jupyter": {"source_hidden": True}}] * len(hidden)
+    assert "Run All Cells" in "".join(copy["cells"][0]["source"])
+    assert nbformat.validate(copy) is None
+
+
+def test_page_is_served_on_loopback_with_settings_of_its_own(tmp_path: Path) -> None:
+    """One document, no code by a style sheet, nothing of the person's own configuration."""
+    source = find_notebooks() / "10_admin.ipynb"
+    write_page(source, tmp_path)
+    page = page_at(tmp_path, source)
+    arguments = lab_arguments(source.parent, ("--port=8900",), is_root=False, page=page)
+    css = (Path(page.environment["JUPYTER_CONFIG_DIR"]) / "custom" / "custom.css").read_text()
+    settings = json.loads((tmp_path / "app-settings" / "overrides.json").read_text())
+
+    assert {"--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={page.root}", "--LabApp.custom_css=True"} < {*arguments}
+    assert "--LabApp.default_url=/doc/tree/notebooks/10_admin.ipynb" in arguments
+    assert (".jp-Cell-inputWrapper" in css, arguments[-1]) == (True, "--port=8900")
+    assert settings["@jupyterlab/apputils-extension:sanitizer"] == {"allowCommandLinker": False}
+
+
+def test_page_is_held_until_its_jupyterlab_ends() -> None:
+    """Its private directory has a lock that goes over to the program that takes this one's place."""
+    code = (
+        "import os, sys; from pathlib import Path; from indimail_kit.cli.notebook import find_notebooks;"
+        "from indimail_kit.cli.notebook_page import prepare_page; page = prepare_page(find_notebooks(), '10_admin');"
+        "look = 'import sys, pathlib; from indimail_kit.qhpsi.private_dir import sweep;"
+        "from indimail_kit.cli.notebook_page import PREFIX; sweep(PREFIX); print(pathlib.Path(sys.argv[1]).exists())';"
+        "os.execv(sys.executable, [sys.executable, '-c', look, str(page.root)])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+    assert sweep(PREFIX)
+
+
+def test_page_of_no_notebook_is_a_usage_error() -> None:
+    """Those that are there are listed."""
+    done = CliRunner().invoke(main, ["notebook", "--page", "../../etc/passwd"])
+
+    assert (done.exit_code, "10_admin" in done.output) == (2, True)
 
 
 def test_import_is_light() -> None:
