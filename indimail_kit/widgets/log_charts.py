@@ -25,6 +25,12 @@ MAX_REASONS: Final = 10
 MAX_POINTS: Final = 400
 """Most points of a line."""
 
+DURATIONS: Final = {
+    0.001: "1 ms", 0.01: "10 ms", 0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h",
+    36_000: "10 h", 345_600: "4 d",
+}  # fmt: skip
+"""Marks of an axis of time, and their words; in a narrow picture every second one."""
+
 _LABEL: Final = {True: 30, False: 58}
 _ASCII_END: Final = 0x7F
 
@@ -133,7 +139,11 @@ def delay_figure(deliveries: pd.DataFrame, theme: str = "light", *, is_narrow: b
         has_line = True
     axes.set_xscale("log")
     axes.set_ylim(0, 102)
-    _finish(axes, colours, x="time from birth to success (s)", y="deliveries (%)", has_legend=has_line)
+    first, last = axes.get_xlim()
+    axes.set_xticks(list(DURATIONS)[is_narrow :: 1 + is_narrow], list(DURATIONS.values())[is_narrow :: 1 + is_narrow])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(first, last)
+    _finish(axes, colours, x="time from birth to success", y="deliveries (%)", has_legend=has_line)
     return figure
 
 
@@ -153,6 +163,7 @@ def concurrency_figure(table: pd.DataFrame, theme: str = "light", *, is_narrow: 
     if len(times):
         axes.set_xlim(times[0], times[-1])
         axes.set_yscale("symlog", linthresh=1)
+        axes.yaxis.set_major_formatter(lambda value, _place: f"{value:,g}")
         # with so few ticks at least, one of matplotlib's intervals fits any length, and it has nothing to warn of
         locator = dating.AutoDateLocator(minticks=2 if is_narrow else 3, maxticks=5 if is_narrow else 9)
         axes.xaxis.set_major_locator(locator)

@@ -136,7 +136,7 @@ class Opened:
 
 def place_text(line: RawLine) -> str:
     """Return where a line stands: file and octet, and of which kind it is."""
-    name = line.file or "octets"
+    name = line.file or "in memory"
     return f"{name} · octet {line.byte_offset:,} · {line.kind}"
 
 

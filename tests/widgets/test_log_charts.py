@@ -10,10 +10,12 @@ from indimail_kit.errors import LabError
 from indimail_kit.tables import questions
 from indimail_kit.widgets import ConcurrencyChart, DelayChart, ReasonChart
 from indimail_kit.widgets.log_charts import (
+    DURATIONS,
     MAX_REASONS,
     THEMES,
     concurrency_figure,
     concurrency_frame,
+    delay_figure,
     label_text,
     reason_figure,
     reason_label,
@@ -71,6 +73,22 @@ def test_the_limits_of_all_queues_are_added_up(log):
     frame = ConcurrencyChart(log).frame()
 
     assert (frame["local_max"].max(), frame["remote_max"].max()) == (30, 60)
+
+
+@pytest.mark.parametrize("is_narrow", [False, True])
+def test_axes_speak_in_units_and_whole_numbers(log, is_narrow):
+    """A delay is milliseconds, minutes or hours, and no power of ten."""
+    drawn = (
+        delay_figure(log.deliveries, is_narrow=is_narrow),
+        concurrency_figure(concurrency_frame(log.events), is_narrow=is_narrow),
+    )
+    for figure in drawn:
+        figure.draw_without_rendering()
+    delay, concurrency = (figure.axes[0] for figure in drawn)
+    delays = [label.get_text() for label in delay.get_xticklabels()]
+
+    assert {"1 s", "1 min", "1 h"} <= set(delays) if is_narrow else delays == list(DURATIONS.values())
+    assert {"1", "10"} <= {label.get_text() for label in concurrency.get_yticklabels()}
 
 
 @pytest.mark.parametrize("seconds", [0, 700, 70_000, 200_000, 20_000_000, 60_000_000, 140_000_000])
