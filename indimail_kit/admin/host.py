@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ORDER: Final = list(Urgency)
+_AREAS: Final = ("services", "clamd", "control", "queue", "logs")
+"""Causes stand above what comes of them, and that above what the logs say of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def examine_host(
     told: list[Told] = []
     controls: Controls | None = None
     if places.control is not None:
-        controls, some = look_at_control(places.control)
+        controls, some = look_at_control(places.control, service=places.services or SERVICE)
         told += some
     numbers = {} if controls is None else controls.numbers
     services: list[ServiceLook] = []
@@ -178,18 +180,24 @@ def examine_host(
             now_ns=now_ns,
             lifetime_s=lifetime_s,
             proc=proc,
-            logs=[one.log for one in logs if one.log is not None],
+            logs={one.directory: one.log for one in logs if one.log is not None},
+            service=places.services or SERVICE,
             births_ns=births,
             split=places.split,
         )
         told += told_of_silence(logs, max(births, default=None))
-    findings = sorted((one for one in told if isinstance(one, Finding)), key=lambda one: _ORDER.index(one.urgency))
+    findings = sorted((one for one in told if isinstance(one, Finding)), key=_rank)
     return HostReport(
         places,
         tuple(dict.fromkeys(findings)),
         tuple(one for one in told if isinstance(one, Fact)),
         tuple(one for one in told if isinstance(one, Fine)),
     )
+
+
+def _rank(finding: Finding) -> tuple[int, int]:
+    """Return the place of a finding: by urgency, then by area."""
+    return _ORDER.index(finding.urgency), _AREAS.index(finding.area)
 
 
 def _clamd_service(services: Iterable[ServiceLook]) -> Path:

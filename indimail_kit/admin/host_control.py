@@ -114,15 +114,20 @@ def _is_no_text(octets: bytes) -> bool:
     return False
 
 
-def look_at_control(directory: Path) -> tuple[Controls, list[Told]]:
-    """Return the control files of a directory, and what is to be told of them."""
+def look_at_control(directory: Path, *, service: Path = Path("/service")) -> tuple[Controls, list[Told]]:
+    """Return the control files of a directory, and what is to be told of them.
+
+    Args:
+        directory: The control directory.
+        service: The directory of the services, for the commands that are told.
+    """
     controls = Controls(directory)
     try:
         os.scandir(directory).close()
     except OSError as error:
         finding = Finding("control-unreadable", "control", str(directory), f"{directory}: {error.strerror}")
         return controls, [finding]
-    told: list[Told] = [*controls.told, *_names(controls), *_amounts(controls), *_rules(directory)]
+    told: list[Told] = [*controls.told, *_names(controls), *_amounts(controls, service), *_rules(directory)]
     if not any(isinstance(one, Finding) for one in told):
         told.append(Fine("control", "the control files"))
     return controls, told
@@ -166,9 +171,10 @@ def _is_taken(domain: str, taken: set[str]) -> bool:
     return domain in taken or any(domain[at:] in taken for at, letter in enumerate(domain) if letter == ".")
 
 
-def _amounts(controls: Controls) -> Iterator[Told]:
+def _amounts(controls: Controls, service: Path) -> Iterator[Told]:
     """Tell of the numbers."""
     numbers = controls.numbers
+    hup = f"svc -h {shlex.quote(str(service))}/qmail-send*"
     quoted = shlex.quote(str(controls.directory))
     shown = [
         f"{name} {numbers[name]}" for name in NUMBERS if name in numbers and (name in controls.lines or numbers[name])
@@ -177,11 +183,11 @@ def _amounts(controls: Controls) -> Iterator[Told]:
     for channel in ("local", "remote"):
         if numbers.get(f"concurrency{channel}") == 0:
             text = f"concurrency{channel} is 0: no {channel} delivery is ever started"
-            look = (f"cat {quoted}/concurrency{channel}", "svc -h /service/qmail-send*")
+            look = (f"cat {quoted}/concurrency{channel}", hup)
             yield Finding("no-concurrency", "control", f"concurrency{channel}", text, look)
         if numbers.get(f"hold{channel}"):
             text = f"hold{channel} is {numbers[f'hold{channel}']}: no {channel} delivery is started"
-            look = (f"rm {quoted}/hold{channel}", "svc -h /service/qmail-send*")
+            look = (f"rm {quoted}/hold{channel}", hup)
             yield Finding("held", "control", f"hold{channel}", text, look)
     if numbers.get("queuelifetime", LIFETIME_S) < SHORT_LIFETIME_S:
         text = f"queuelifetime is {span_text(numbers['queuelifetime'])} (the default is {span_text(LIFETIME_S)})"

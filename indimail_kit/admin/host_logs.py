@@ -50,6 +50,9 @@ MAX_LOGS: Final = 100
 
 _NS: Final = 10**9
 _SHOWN: Final = 3
+_LONG: Final = 200
+"""Characters of a line of a log that are shown."""
+
 _FEW: Final = 5
 _UNKNOWN_SHARE: Final = 0.01
 _FRESHCLAM_FAILURES: Final = 3
@@ -194,6 +197,11 @@ def _told_of(log: Log, look: LogLook, quoted: str, now_ns: int) -> Iterator[Told
         yield Fine("logs", f"{name} complains of nothing")
 
 
+def _begin(text: str) -> str:
+    """Return the beginning of a text that may be long."""
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
 def _delta(seconds: float) -> Any:
     import pandas as pd
 
@@ -220,7 +228,7 @@ def _lines(log: Log, recent: pd.DataFrame, name: str, quoted: str) -> Iterator[T
     loud = recent[recent["severity"].isin(["alert", "error", "warning"]) & ~recent["kind"].isin(_CALM)]
     loud = loud[loud["program"].isin(["qmail-send", "todo-proc", "qmail-clean", "slowq-send", "qscheduler"])]
     if not loud.empty:
-        text = f"{len(loud):,} complaints of qmail-send in {name}, the last: {loud['text'].iloc[-1]}"
+        text = f"{len(loud):,} complaints of qmail-send in {name}, the last: {_begin(loud['text'].iloc[-1])}"
         yield Finding("send-complains", "logs", name, text, (f"indimail-kit logs events {quoted}",))
 
 
@@ -239,7 +247,9 @@ def _deliveries(log: Log, look: LogLook, last: Any, quoted: str) -> Iterator[Tol
     count = int(reasons["deliveries"].sum())
     name, report = look.directory.name, f"indimail-kit logs report {quoted} --view"
     if count >= _FEW and count >= 0.2 * len(ended):
-        shown = "; ".join(f"{row.reason} ({row.deliveries:,})" for row in reasons.head(_SHOWN).itertuples())
+        shown = "; ".join(
+            f"{_begin(str(row.reason))} ({row.deliveries:,})" for row in reasons.head(_SHOWN).itertuples()
+        )
         text = (
             f"{count:,} of {len(ended):,} deliveries in the last {span_text(RECENT_S)} of {name} were deferred: {shown}"
         )
@@ -247,7 +257,8 @@ def _deliveries(log: Log, look: LogLook, last: Any, quoted: str) -> Iterator[Tol
     failures = failure_reasons(ended)
     loops = failures[failures["example"].str.lower().map(lambda text: any(word in text for word in _LOOPING))]
     if not loops.empty:
-        text = f"{name}: a mail went in a circle ({int(loops['deliveries'].sum()):,} times): {loops['example'].iloc[0]}"
+        times = int(loops["deliveries"].sum())
+        text = f"{name}: a mail went in a circle ({times:,} times): {_begin(loops['example'].iloc[0])}"
         yield Finding("mail-loops", "logs", name, text, (f"{report} failures", "indimail-kit trace ADDRESS --log …"))
     start = last - _delta(BACKLOG_S)
     came, left = int((messages["queued_at"] > start).sum()), int((messages["ended_at"] > start).sum())
@@ -289,7 +300,8 @@ def _clients(recent: pd.DataFrame, name: str, quoted: str) -> Iterator[Told]:
     if is_forever.any():
         yield Fact("running", "logs", name, f"{int(is_forever.sum()):,} recipients' mail refused for good: viruses")
     for key, put_off in _by_cause(refused[~is_forever]):
-        text = f"{name}: qmail-queue put off {len(put_off):,} recipients' mail, the last: {put_off['text'].iloc[-1]}"
+        example = _begin(put_off["text"].iloc[-1])
+        text = f"{name}: qmail-queue put off {len(put_off):,} recipients' mail, the last: {example}"
         yield Finding(key, "logs", name, text, look)
 
 
@@ -320,7 +332,7 @@ def _scanner(log: Log, recent: pd.DataFrame, name: str, quoted: str) -> Iterator
     kinds = set(log.kinds)
     failed = recent[recent["kind"].isin(["clamd_scan_error", "clamd_path_check"])]
     if not failed.empty:
-        text = f"{len(failed):,} scans failed in {name}, the last: {failed['text'].iloc[-1]}"
+        text = f"{len(failed):,} scans failed in {name}, the last: {_begin(failed['text'].iloc[-1])}"
         yield Finding("scans-fail", "logs", name, text, (f"indimail-kit logs events {quoted}",))
     if not any(kind.startswith("freshclam_") for kind in kinds):
         return

@@ -22,7 +22,7 @@ from indimail_kit.mailqueue.layout import find_owners
 from indimail_kit.mailqueue.queues import Queues, open_queues
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from indimail_kit.logs.log import Log
     from indimail_kit.mailqueue.layout import QueueLayout
@@ -61,7 +61,8 @@ def tell_of_queues(
     now_ns: int,
     lifetime_s: int = LIFETIME_S,
     proc: Path = Path("/proc"),
-    logs: Sequence[Log] = (),
+    logs: Mapping[Path, Log] | None = None,
+    service: Path = Path("/service"),
     births_ns: list[int] | None = None,
     split: int | None = None,
 ) -> Iterator[Told]:
@@ -72,7 +73,8 @@ def tell_of_queues(
         now_ns: Time (unit: ns since 1970).
         lifetime_s: How long qmail-send tries (unit: s).
         proc: Where the process information is mounted.
-        logs: What qmail-send has logged, to tell why mail waits.
+        logs: Directory -> what qmail-send has logged there, to tell why mail waits.
+        service: The directory of the services, for the commands that are told.
         births_ns: Gets for each queue when its newest message was preprocessed (unit: ns since 1970).
         split: Sub-directories of the split directories; what they show if not given (unit: directories).
     """
@@ -89,6 +91,7 @@ def tell_of_queues(
         yield Finding("queue-shut", "queue", name, reason, (f"indimail-kit queue check {option}",))
     yield _configured(queues)
     pictures = []
+    unheld: dict[str, int] = {}
     for layout in queues.layouts:
         try:
             pictures.append(Queues(layout.directory, (layout,)).snapshot(now_ns=now_ns))
@@ -96,12 +99,18 @@ def tell_of_queues(
             yield Finding("queue-unreadable", "queue", layout.name, str(error))
             continue
         yield from _broken(layout, _anomalies(layout, pictures[-1]))
-        yield from _deliverer(layout, pictures[-1], proc)
+        yield from _deliverer(layout, pictures[-1], proc, unheld)
+    if unheld:
+        count = sum(unheld.values())
+        text = f"{count:,} message{'' if count == 1 else 's'} in {', '.join(unheld)}, and no qmail-send holds "
+        look = (f"indimail-kit service status {shlex.quote(str(service))}/qmail-send*",)
+        text += "it" if len(unheld) == 1 else "them"
+        yield Finding("nobody-delivers", "queue", ", ".join(unheld), text, look)
     for picture in pictures:
         yield from _waiting(picture, option)
         if births_ns is not None:
             births_ns += [max(one.columns.births) for one in picture.queues if len(one.columns)]
-    yield from _stuck(pictures, option, lifetime_s, logs)
+    yield from _stuck(pictures, option, lifetime_s, logs or {})
     yield from _strangers(queues)
     yield from _room(queues.place)
 
@@ -181,8 +190,8 @@ def _strangers(queues: Queues) -> Iterator[Told]:
 # --- who delivers ---------------------------------------------------------------------------------------------------
 
 
-def _deliverer(layout: QueueLayout, picture: Snapshot, proc: Path) -> Iterator[Told]:
-    """Tell whether a qmail-send holds a queue."""
+def _deliverer(layout: QueueLayout, picture: Snapshot, proc: Path, unheld: dict[str, int]) -> Iterator[Told]:
+    """Tell whether a qmail-send holds a queue; `unheld` gets one that has mail and nobody who delivers it."""
     count = len(picture.messages)
     try:
         pid = find_holder(layout.directory, proc=proc)
@@ -194,10 +203,7 @@ def _deliverer(layout: QueueLayout, picture: Snapshot, proc: Path) -> Iterator[T
         return
     mail = f"{count:,} message{'' if count == 1 else 's'}"
     if pid is None and count:
-        text = f"{mail} in {layout.name}, and no qmail-send holds it"
-        yield Finding(
-            "nobody-delivers", "queue", layout.name, text, ("indimail-kit service status /service/qmail-send*",)
-        )
+        unheld[layout.name] = count
     holder = (
         "held by nobody" if pid is None else f"held by process {pid}" if pid else "held by a process unseen from here"
     )
@@ -225,7 +231,7 @@ def _waiting(picture: Snapshot, option: str) -> Iterator[Told]:
     yield Finding("not-preprocessed", "queue", name, text, look)
 
 
-def _stuck(pictures: Sequence[Snapshot], option: str, lifetime_s: int, logs: Sequence[Log]) -> Iterator[Told]:
+def _stuck(pictures: Sequence[Snapshot], option: str, lifetime_s: int, logs: Mapping[Path, Log]) -> Iterator[Told]:
     """Tell for whom and why mail has been waiting long, and which of it is about to expire."""
     from indimail_kit.mailqueue.picture import Snapshot
     from indimail_kit.tables.questions_stuck import stuck
@@ -244,14 +250,15 @@ def _stuck(pictures: Sequence[Snapshot], option: str, lifetime_s: int, logs: Seq
     longest = _span(late["age_s"].max())
     text = f"{len(late):,} recipients wait longer than {span_text(STUCK_S)}, the longest {longest}: {first}{more}"
     reasons = late["reason"]
-    for log in logs:
+    for log in logs.values():
         said = stuck(whole, log.deliveries, log.messages)
         reasons = reasons.combine_first(said.loc[late.index, "reason"])
     known = reasons.dropna().value_counts()
     if len(known):
         why = "; ".join(f"{reason} ({count:,})" for reason, count in known.head(_SHOWN).items())
         text += f". The log says why: {why}"
-    yield Finding("stuck", "queue", "the queue", text, (f"indimail-kit queue stuck {option} --log …",))
+    where = " ".join(f"--log {shlex.quote(str(path))}" for path in logs) or "--log …"
+    yield Finding("stuck", "queue", "the queue", text, (f"indimail-kit queue stuck {option} {where}",))
     ending = late[late["age_s"] > _NEAR_THE_END * lifetime_s].drop_duplicates(["queue", "message_number"])
     if not ending.empty:
         share = f"{_NEAR_THE_END:.0%} of the queue lifetime ({span_text(lifetime_s)})"

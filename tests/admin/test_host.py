@@ -421,6 +421,27 @@ def test_nothing_else_is_found(host: Host, name: str) -> None:
     assert set(keys(host.examine())) - {key} <= {"stuck", "not-preprocessed", "expires", "deferrals"}
 
 
+def test_queues_that_nobody_holds_are_told_at_once(host: Host) -> None:
+    """Three queues without their qmail-send are one thing that is wrong, not three."""
+    host.fill(messages=2)
+    make_queue(host.directory / "queue" / "queue3", messages=3, split=5, now_s=NOW_S)
+    host.release()
+    told = [one.text for one in host.examine().findings if one.key == "nobody-delivers"]
+
+    assert told == ["5 messages in queue2, queue3, and no qmail-send holds them"]
+
+
+def test_causes_stand_above_what_comes_of_them(host: Host) -> None:
+    """Of one urgency: the service, then the queue, then the log."""
+    host.supervise(pid=0)
+    host.fill("inode-differs")
+    host.write_log(PUT_OFF % b"qq write error or disk full (#4.3.0)", name="smtpd.25")
+
+    areas = [one.area for one in host.examine().of(Urgency.NOW)]
+
+    assert list(dict.fromkeys(areas)) == ["services", "queue", "logs"]
+
+
 def test_worst_comes_first(host: Host) -> None:
     """What refuses mail now stands above what will be trouble, and that above a note."""
     host.set(REJECTVIRUS="yes", QHPSIMAXSIZE="1000")
@@ -707,6 +728,13 @@ def test_odd_input_is_a_sentence(host: Host, name: str) -> None:
 
     assert len(report.text.splitlines()) > 1
     assert len(report.as_document()["findings"]) == len(report.findings)
+
+
+def test_long_line_of_a_log_is_told_by_its_beginning(host: Host) -> None:
+    """A report may have ten thousand octets; the administrator has a screen."""
+    host.write_log(b"new msg 1 queue1", b"alert: qmail-send: queue1: " + b"x" * 5000)
+
+    assert len(found(host.examine(), "send-complains").text) < 300
 
 
 def test_text_of_a_log_cannot_steer_the_terminal(host: Host) -> None:
