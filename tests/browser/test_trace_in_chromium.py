@@ -149,7 +149,7 @@ def test_no_saved_notebook_has_a_line_of_it(tracer, jupyter, saved_text):
 def test_a_hostile_story_can_be_read_and_does_nothing(options, open_view, hard_to_read, picture_folder):
     """Markup and control characters in every place: seen, never run; nothing leaves the width or fades."""
     opened, view = open_view("hostile-trace", **options)
-    view.locator(".ik-panel").wait_for()
+    view.locator(".ik-trace-inside .ik-panel").wait_for()
     view.page.mouse.move(2, 2)
     view.screenshot(path=picture_folder / f"trace-{'-'.join(map(str, options.values()))}.png")
     text = view.inner_text()

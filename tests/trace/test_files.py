@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
 from pathlib import Path
 
@@ -188,3 +189,32 @@ def test_the_27_seconds_are_known_on_both_sides_of_their_limits(delay_s, answer_
 def test_what_is_no_date_is_none(text):
     """Never an exception out of a header."""
     assert parse_date(text) is None
+
+
+TREES = (
+    "mixed-queue1",
+    "mixed-queue2",
+    "s2-s3-in-progress-nqueue",
+    "s4-queued-queue1",
+    "s5-deferred-and-bounce-queue1",
+)
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_each_message_of_a_recorded_queue_has_one_story_with_its_files(name, log, queues):
+    """Whoever had its number before in the log: the files belong to the story with the qp of their own mess."""
+    opened = queues(name)
+    tracer = trace.Tracer(logs=[log], queues=opened)
+    written = {
+        int(path.name): re.search(rb"indimail-mta queue (\d+) by", path.read_bytes())
+        for path in opened.layouts[0].directory.glob("mess/*/*")
+    }
+    expected = {number: None if found is None else int(found[1]) for number, found in written.items()}
+
+    stories = {number: tracer.message(number).candidates for number in written}
+    owners = {
+        number: [one.message.qp for one in told if any("/mess/" in piece.file for piece in one.evidence)]
+        for number, told in stories.items()
+    }
+    assert (owners, len(written) > 1) == ({number: [qp] for number, qp in expected.items()}, True)
+    assert {one.alone().confidence for told in stories.values() for one in told} == {"likely"}
