@@ -54,6 +54,7 @@ hint = _room.hint
 progress = _room.progress
 resume = _room.resume
 repaired = _room.repaired
+running_case = _room.running_case
 solution = _room.solution
 start_case = _room.start_case
 solutions_allowed = _room.solutions_allowed
@@ -83,6 +84,7 @@ __all__ = [
     "read_hand_in",
     "repaired",
     "resume",
+    "running_case",
     "solution",
     "solutions_allowed",
     "start_case",

@@ -166,6 +166,10 @@ class Classroom:
         self._cases[number] = start_case(name, seed=seed)
         return self._cases[number]
 
+    def running_case(self, number: str) -> RunningCase | None:
+        """Return the server of an exercise that `start_case` started, None for none."""
+        return self._cases.get(number)
+
     def repaired(self, number: str) -> RunningCase:
         """Do on the server of an exercise what its reference solution says, and return it; for a trainer who shows it.
 

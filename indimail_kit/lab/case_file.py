@@ -256,7 +256,7 @@ class OpenCase:
             host, port = self.smtp
             lines = [self.complaint, *([self.conditions] if self.conditions else [])]
         except (KitError, OSError):
-            return "<a case whose server has ended>"
+            return "A case whose server has ended."
         where = f"SMTP {host} {port} · {self.directory}"
         return "\n".join(wrapped(visible(line)) for line in (*lines, where))
 

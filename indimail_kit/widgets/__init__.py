@@ -6,7 +6,8 @@ what each byte of a login is, `Eavesdropper` what a listener has of it; `ScanPan
 `QueueBrowser` and `QueueShape` show a queue; `AdminDesk` shows a server, `StuckMail` why mail waits, `QueueScanPanel`
 scans what waits,
 `PlanPanel` changes a queue after a yes; `LogExplorer` shows a log, `DelayChart`, `ConcurrencyChart` and
-`ReasonChart` draw it; `TraceView` follows one message across all of them. Each widget has a plain function beside it
+`ReasonChart` draw it; `TraceView` follows one message across all of them;
+`CasePanel` has a broken server to practise on. Each widget has a plain function beside it
 that gives the same as values: `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what
 is seen; `auth.annotate`, `auth.derivation` and `auth.eavesdrop` for a login; `policy_table` and `added_fields` for a
 scan.
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from indimail_kit.widgets.admin_desk import AdminDesk as AdminDesk
     from indimail_kit.widgets.auth_explorer import AuthExplorer as AuthExplorer
+    from indimail_kit.widgets.case_panel import CasePanel as CasePanel
     from indimail_kit.widgets.delivered import added_fields as added_fields
     from indimail_kit.widgets.delivered import delivered_html as delivered_html
     from indimail_kit.widgets.delivered_view import DeliveredView as DeliveredView
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "AdminDesk": "admin_desk",
     "AuthExplorer": "auth_explorer",
+    "CasePanel": "case_panel",
     "ConcurrencyChart": "log_chart_views",
     "DelayChart": "log_chart_views",
     "DeliveredView": "delivered_view",
@@ -97,6 +100,7 @@ _HOMES: Final = {
 __all__ = [
     "AdminDesk",
     "AuthExplorer",
+    "CasePanel",
     "ConcurrencyChart",
     "DelayChart",
     "DeliveredView",
