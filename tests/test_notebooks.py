@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import statistics
 import time
@@ -13,6 +14,9 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from .security.canary_cell import forms_of
+from .security.listeners import is_loopback, living
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -64,6 +68,23 @@ import pathlib
 sum((place.read_text().split() for place in pathlib.Path("/proc/self/task").glob("*/children")), [])
 """
 """The programs that run beside the kernel when the last cell is done."""
+
+
+CANARY = "kanarienvogel-4711-zitronenfalter"
+"""A password that stands nowhere else."""
+
+SECURITY = Path(__file__).parent / "security"
+
+CANARY_CELL = f"""
+import json, sys
+sys.path.insert(0, {str(SECURITY)!r})
+import canary_cell
+print(json.dumps(canary_cell.use(globals())))
+"""
+"""Uses the canary wherever a password can go, behind the last cell."""
+
+WITH_CANARY: dict[Path, Any] = {}
+"""Notebook -> its run with the canary."""
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -270,24 +291,35 @@ def test_minutes_are_the_same_everywhere(path):
     assert (row.split("|")[3].strip(), re.findall(r"\*\*Minutes\.\*\* (\d+)", page)) == (minutes, [minutes])
 
 
-def run(path: Path) -> tuple[str, float, str]:
-    """Run a notebook from a fresh kernel; return the journeys as text, the time (unit: s), and all its outputs."""
+def run(path: Path, *, with_canary: bool = False) -> tuple[str, float, str]:
+    """Run a notebook from a fresh kernel; return the journeys as text, the time (unit: s), and all its outputs.
+
+    With a canary, the run is kept in `WITH_CANARY` as a person would save it, widgets' state and all.
+    """
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(CHILDREN))
     notebook.cells.append(nbformat.v4.new_code_cell(JOURNEYS))
+    lesson = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if with_canary:
+        WITH_CANARY[path] = notebook
+        notebook.cells.append(nbformat.v4.new_code_cell(CANARY_CELL))
     started_s = time.monotonic()
     NotebookClient(
         notebook, timeout=int(MAX_RUN_S), kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     ).execute()
     elapsed_s = time.monotonic() - started_s
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    return notebook.cells[-1].outputs[0]["data"]["text/plain"], elapsed_s, json.dumps(outputs)
+    outputs = [output for cell in lesson for output in cell.outputs]
+    return lesson[-1].outputs[0]["data"]["text/plain"], elapsed_s, json.dumps(outputs)
 
 
 @pytest.fixture(scope="module")
 def runs(path: Path) -> list[tuple[str, float, str]]:
     """Two runs, each from a fresh kernel."""
-    return [run(path), run(path)]
+    os.environ["INDIMAIL_KIT_CANARY"] = CANARY
+    try:
+        return [run(path), run(path, with_canary=True)]
+    finally:
+        del os.environ["INDIMAIL_KIT_CANARY"]
 
 
 def test_it_runs_twice_with_the_same_result(runs):
@@ -318,3 +350,34 @@ def test_a_lesson_that_says_so_starts_no_program(path, runs):
     last = json.loads(runs[0][2])[-2]["data"]["text/plain"]
 
     assert not says_so or last == "[]"
+
+
+@pytest.fixture
+def told(path, runs):
+    """What the cell with the canary did and found."""
+    outputs = WITH_CANARY[path].cells[-1].outputs
+    return json.loads("".join(one["text"] for one in outputs if one.get("name") == "stdout").splitlines()[-1])
+
+
+def test_password_is_never_in_a_saved_notebook_a_log_or_a_traceback(path, told):
+    """A canary typed into every widget, used at every lab and in every error: no form of it is saved or written."""
+    saved = nbformat.writes(WITH_CANARY[path])
+    tracebacks = [one for one in WITH_CANARY[path].cells[-1].outputs if one.output_type == "error"]
+
+    assert ([name for name, form in forms_of(CANARY).items() if form in saved], told["in files"]) == ([], [])
+    assert (told["used"].count("a traceback"), len(tracebacks)) == (5, 5)
+
+
+def test_nothing_of_a_notebook_listens_where_others_could_reach_it(told):
+    """The kernel and everything that it started listen on loopback only."""
+    assert told["listeners"]
+    assert [one for one in told["listeners"] if not is_loopback(one[1])] == []
+
+
+def test_nothing_of_a_notebook_stays_behind(told):
+    """When the kernel has gone, so has everything that it started."""
+    deadline = time.monotonic() + 20
+    while living(told["family"]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    assert living(told["family"]) == []
