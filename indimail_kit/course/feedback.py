@@ -35,8 +35,9 @@ class Grade(Enum):
 
 
 def wrapped(sentence: str, *, indent: str = "") -> str:
-    """Return a sentence broken into lines; blanks in quoted commands stay."""
-    lines = textwrap.wrap(sentence, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    """Return a sentence broken into lines; blanks in quoted commands stay, hidden characters are written out."""
+    shown = visible(sentence, kept="\n")
+    lines = textwrap.wrap(shown, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
     return "\n".join(lines)
 
 
@@ -155,8 +156,9 @@ class Task:
 
 def _shown(name: str, value: object, width: int) -> str:
     """Return one value with its name."""
+    name = visible(name)
     if isinstance(value, str) and "\n" in value:
-        return f"\n  {name}:\n" + textwrap.indent(value, "    ")
+        return f"\n  {name}:\n" + textwrap.indent(visible(value, kept="\n"), "    ")
     if isinstance(value, tuple):
         return f"  {name}:\n" + wrapped(", ".join(value), indent="    ")
-    return f"  {name:<{width}}  {value}"
+    return f"  {name:<{width}}  {visible(str(value))}"

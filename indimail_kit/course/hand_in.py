@@ -125,13 +125,13 @@ class HandIns:
         counts = Counter("damaged" if one.problem else one.signature.value for one in self.files)
         words = ("good", "none", "wrong", "not checked", "damaged")
         told = ", ".join(f"{word}: {counts[word]}" for word in words if counts[word])
-        key = f", key {self.key_name}" if self.key_name else ""
+        key = f", key {visible(self.key_name)}" if self.key_name else ""
         return f"{len(self.files)} handed in{key}" + (f" (signature {told})" if told else "")
 
     def _text(self) -> str:
         rows = self.table()
         heads = ("learner", *LESSONS, "signature", "remarks", "file")
-        lines = [heads, *(tuple(row[head] for head in heads) for row in rows)]
+        lines = [heads, *(tuple(visible(row[head]) for head in heads) for row in rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip() for line in lines

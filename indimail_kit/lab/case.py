@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.control.supervise import read_service, send_control
 from indimail_kit.errors import LabError
+from indimail_kit.visible import visible
 from indimail_kit.wiring import provider
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _WIDTH: Final = 84
 def wrapped(text: str, *, indent: int = 0) -> str:
     """Return a text broken into lines for a person; long words, such as paths, stay whole."""
     return textwrap.fill(
-        text, _WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        visible(text, kept="\n"), _WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
     )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ class Grade:
     def __repr__(self) -> str:
         """Return the title, and a line for each finding."""
         lines = [f"  {'✓' if finding.is_good else '✕'} {finding.text}" for finding in self.findings]
-        return "\n".join((self.title, *(wrapped(line, indent=4) for line in lines)))
+        return "\n".join((visible(self.title), *(wrapped(line, indent=4) for line in lines)))
 
     def _repr_html_(self) -> str:
         return lines_html(repr(self))

@@ -37,6 +37,7 @@ from indimail_kit.logs.event import UNKNOWN, Event
 from indimail_kit.logs.grammar import FORMS
 from indimail_kit.logs.join import JoinedBlock, Joiner
 from indimail_kit.logs.speed import compile_bytes, has_compiler
+from indimail_kit.visible import visible
 from indimail_kit.wiring import html_of, provider
 
 if TYPE_CHECKING:
@@ -357,7 +358,7 @@ class ClusterLog:
 
     def __repr__(self) -> str:
         """Return one line: what is read, in how many parts; nothing is waited for."""
-        what = f" of {self.name}" if self.name else ""
+        what = f" of {visible(self.name)}" if self.name else ""
         return f"<ClusterLog{what}: {len(self.parts):,} parts>"
 
     def _repr_html_(self) -> str:
