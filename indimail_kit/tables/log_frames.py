@@ -78,7 +78,8 @@ def _together(blocks: Sequence[Cells]) -> Cells:
     }
 
 
-def _event_cells(block: EventBlock) -> Cells:
+def event_cells(block: EventBlock) -> Cells:
+    """Return the columns of EVENTS of a block, as the engine has them."""
     import numpy as np
 
     octets = bytes(block.octets)
@@ -109,13 +110,14 @@ def event_columns_frame(blocks: Iterable[EventBlock]) -> pd.DataFrame:
     """Return the table EVENTS of blocks of a log, one row for each line, in their order."""
     from indimail_kit.tables.frames import events_frame
 
-    cells = [_event_cells(block) for block in blocks if len(block)]
+    cells = [event_cells(block) for block in blocks if len(block)]
     if not cells:
         return events_frame(())
     return _frame(EVENTS, _together(cells), sum(len(one["kind"]) for one in cells))
 
 
-def _delivery_cells(joined: JoinedBlock) -> Cells:
+def delivery_cells(joined: JoinedBlock) -> Cells:
+    """Return the columns of DELIVERIES of a block, in the order in which the attempts ended."""
     rows = joined.deliveries
     cells: Cells = {name: rows[:, column] for name, column in _D_NUMBERS.items()}
     cells["queue"] = [joined.queues[code] for code in rows[:, joins.D_QUEUE].tolist()]
@@ -130,7 +132,8 @@ def _delivery_cells(joined: JoinedBlock) -> Cells:
     return cells
 
 
-def _message_cells(joined: JoinedBlock) -> Cells:
+def message_cells(joined: JoinedBlock) -> Cells:
+    """Return the columns of MESSAGES of a block, in the order in which they ended."""
     rows = joined.messages
     cells: Cells = {name: rows[:, column] for name, column in _M_NUMBERS.items()}
     cells["queue"] = [joined.queues[code] for code in rows[:, joins.M_QUEUE].tolist()]
@@ -156,7 +159,7 @@ def delivery_columns_frame(joined: Iterable[JoinedBlock]) -> pd.DataFrame:
 
     from indimail_kit.tables.frames import deliveries_frame
 
-    cells = [_delivery_cells(block) for block in joined if len(block.deliveries)]
+    cells = [delivery_cells(block) for block in joined if len(block.deliveries)]
     if not cells:
         return deliveries_frame(())
     together = _together(cells)
@@ -168,7 +171,7 @@ def message_columns_frame(joined: Iterable[JoinedBlock]) -> pd.DataFrame:
     """Return the table MESSAGES of what was joined, in the order of the messages' first lines."""
     from indimail_kit.tables.frames import messages_frame
 
-    cells = [_message_cells(block) for block in joined if len(block.messages)]
+    cells = [message_cells(block) for block in joined if len(block.messages)]
     if not cells:
         return messages_frame(())
     together = _together(cells)
