@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TABLES = ("events", "deliveries", "messages")
 
 
-@click.command("events")
+@click.command("events", short_help="Lines, deliveries or messages as CSV, JSON or Parquet.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--table", type=click.Choice(TABLES), default="events", show_default=True, help="What a row is.")
 @click.option(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NS: Final = 10**9
 
 
-@click.command("follow")
+@click.command("follow", short_help="A log live, while multilog writes it.")
 @click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--all", "is_all", is_flag=True, help="Begin with the oldest line, not with what is logged from now on.")
 @click.option(
@@ -40,9 +40,14 @@ def follow_verb(directory: Path, is_all: bool, where: Path | None, once: bool, i
     where something could not be had. Ctrl-C ends it. The position is saved after each look: who kills it hard may see
     the lines of the last look again.
     """
+    from indimail_kit.logs.files import log_files
     from indimail_kit.logs.follow import Follower, Position
 
     position = None if where is None else Position.load(where)
+    if not log_files(directory):
+        note(f"{directory}: no log of multilog's (current or @*.s)" + ("" if once else "; waiting for one"))
+    elif not once and sys.stderr.isatty():
+        note(f"{directory}: {'all lines' if is_all or position else 'what comes from now on'}; Ctrl-C ends it")
     with Follower(directory, position=position, from_end=not is_all) as follower:
         try:
             while True:

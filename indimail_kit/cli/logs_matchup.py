@@ -12,7 +12,7 @@ from indimail_kit.cli.logs_reading import told
 from indimail_kit.visible import visible
 
 
-@click.command("matchup")
+@click.command("matchup", short_help="The rows of matchup(1), for the scripts of qmailanalog.")
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--pending-in", metavar="FILE", type=click.Path(path_type=Path), help="What an earlier run left over, read first."

@@ -10,10 +10,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from indimail_kit.logs.files import Source
+
+
+MIN_BYTES: Final = 4 << 20
+"""Least length of a log with a bar (unit: octets); a shorter one is read before anybody has seen it."""
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def told(files: Sequence[str | Path], *, has_rows: bool = False) -> Iterator[lis
     names = ["/dev/stdin" if str(file) == "-" else str(file) for file in files]
     is_seen = sys.stderr.isatty() and not (has_rows and sys.stdout.isatty())
     size = _size(names) if is_seen else 0
-    if not size:
+    if size < MIN_BYTES:
         yield list(names)
         return
     from rich.console import Console

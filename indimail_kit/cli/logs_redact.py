@@ -16,7 +16,7 @@ from indimail_kit.cli.output import note
 _DAY_S = 86_400
 
 
-@click.command("redact")
+@click.command("redact", short_help="A log that can be shared: other names, the same numbers.")
 @click.argument("files", metavar="FILE…", nargs=-1, required=True)
 @click.option(
     "--key-file",

@@ -271,9 +271,12 @@ VIEWS: Final[dict[str, View]] = {
 """Name -> view, in the order of the help."""
 
 
-@click.command("report")
+@click.command("report", short_help="How much mail, how long, why not, who: a view for each question.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--view", type=click.Choice(list(VIEWS)), default="overall", show_default=True, help="Which question.")
+@click.option(
+    "--view", metavar="VIEW", type=click.Choice(list(VIEWS)), default="overall", show_default=True,
+    help=f"Which question: {', '.join(VIEWS)}.",
+)  # fmt: skip
 @click.option("--top", type=click.IntRange(0), default=TOP, show_default=True, help="Rows to show; 0 shows all.")
 @click.option(
     "--every", default="1h", show_default=True, help="Length of a span, or least length of a gap: 30s, 5min, 1h, 1D."
@@ -349,7 +352,11 @@ def plain(cell: Any) -> Any:
 def _print_overall(_view: View, table: pd.DataFrame, _top: int) -> None:
     row = table.iloc[0]
     if not any(row[name] for name in ("messages", "attempts", "open_messages", "open_attempts", "cut_attempts")):
-        note("no line of qmail-send about mail: the views auth, sessions, viruses and signatures are about other logs")
+        note(
+            "No line of qmail-send about mail in it. For qmail-smtpd's log there are --view auth and --view sessions,"
+            " for clamd's --view viruses and --view signatures."
+        )
+        return
     for heading, words in OVERALL_WORDS:
         click.echo(heading)
         print_pairs([(label, shown(row[name], name)) for name, label in words.items()])

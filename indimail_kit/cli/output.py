@@ -112,12 +112,47 @@ def print_table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[tupl
     from rich.table import Table
     from rich.text import Text
 
+    screen = console()
+    cells = [[(visible(text), style) for text, style in row] for row in rows]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading, side in columns:
-        table.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(visible(text), style=style) for text, style in row))
-    console().print(table)
+    for (heading, side), width in zip(columns, _widths(columns, cells, screen.width), strict=True):
+        table.add_column(heading, justify="right" if side == "right" else "left", overflow="fold", width=width)
+    for row in cells:
+        table.add_row(*(Text(text, style=style) for text, style in row))
+    screen.print(table)
+
+
+_BETWEEN: Final = 3
+"""Blanks between two columns of a table (unit: characters)."""
+
+_MIN_TEXT: Final = 10
+"""Least width of a column of text, where numbers keep theirs (unit: characters)."""
+
+
+def _widths(
+    columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[tuple[str, str]]], room: int
+) -> list[int | None]:
+    """Return the widths of columns; None for what rich may choose.
+
+    Where a table does not fit, texts and headings are folded and numbers and times stay whole; then times may be cut
+    into date and time of day; if there is no room for that either, everything is folded.
+    """
+    cells = [[row[place][0] for row in rows] for place in range(len(columns))]
+    headings = [heading for heading, _ in columns]
+    gaps = _BETWEEN * (len(columns) - 1)
+    natural = [max(map(len, (heading, *column))) for heading, column in zip(headings, cells, strict=True)]
+    free: list[int | None] = [None] * len(columns)
+    if sum(natural) + gaps <= room:
+        return free
+    words = [[word for cell in column for word in cell.split()] for column in cells]
+    for whole in (cells, words):
+        widths = [
+            max(map(len, (*heading.split(), *column, ""))) if side == "right" else None
+            for (heading, side), column in zip(columns, whole, strict=True)
+        ]
+        if sum(_MIN_TEXT if width is None else width for width in widths) + gaps <= room:
+            return widths
+    return free
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]], *, indent: int = 2) -> None:

@@ -95,3 +95,10 @@ def test_a_wrong_position_file_is_a_sentence(log: Path, tmp_path: Path) -> None:
     assert done.exit_code == 3
     assert "expected a position in a log" in done.stderr
     assert (tmp_path / "position").read_text() == "shopping list"
+
+
+def test_a_directory_without_a_log_is_said_so(tmp_path: Path) -> None:
+    """Who mistook the directory does not wait for ever in silence."""
+    done = run("follow", tmp_path, "--once")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "no log of multilog's (current or @*.s)" in done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from indimail_kit.cli import main
+from indimail_kit.cli import logs_reading, main
 from indimail_kit.cli.logs_reading import told
 from indimail_kit.logs import read
 
@@ -45,6 +45,13 @@ def use_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
     return use
 
 
+@pytest.fixture
+def any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a bar to the shortest log."""
+    monkeypatch.setattr(logs_reading, "MIN_BYTES", 1)
+
+
+@pytest.mark.usefixtures("any_length")
 def test_a_bar_on_a_terminal_comes_to_its_end(use_terminal: Callable[..., Terminal], tmp_path: Path) -> None:
     """Plain, compressed and a directory: what was read is what there was to read, and the bar goes away."""
     (tmp_path / "current").write_bytes(b"new msg 1\n" * 3000)
@@ -65,6 +72,15 @@ def test_there_is_no_bar_in_a_pipe(verb: str) -> None:
     assert (done.exit_code, "reading" in done.stderr, "\x1b" in done.output) == (0, False, False)
 
 
+def test_a_short_log_is_read_without_a_bar(use_terminal: Callable[..., Terminal]) -> None:
+    """It would be gone before it is seen, and leave a flicker."""
+    terminal = use_terminal()
+    with told([LOG]) as sources:
+        assert len(read(*sources)) == 200
+    assert terminal.getvalue() == ""
+
+
+@pytest.mark.usefixtures("any_length")
 def test_rows_on_the_same_terminal_are_not_disturbed(use_terminal: Callable[..., Terminal]) -> None:
     """A bar between rolling rows helps nobody."""
     terminal = use_terminal("stdout")
@@ -73,6 +89,7 @@ def test_rows_on_the_same_terminal_are_not_disturbed(use_terminal: Callable[...,
     assert terminal.getvalue() == ""
 
 
+@pytest.mark.usefixtures("any_length")
 @pytest.mark.parametrize("names", [["-"], [LOG, "nothing here"], []], ids=["standard input", "no such file", "none"])
 def test_what_has_no_known_length_has_no_bar(names: list[str | Path], use_terminal: Callable[..., Terminal]) -> None:
     """What is wrong with a file is said by who reads it."""
