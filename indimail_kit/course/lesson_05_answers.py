@@ -161,12 +161,12 @@ def _case_of(seed: int) -> tuple[str, frozenset[str]]:
         text = f"qmail-smtpd: pid {pid} from 192.0.2.7  HELO <pc> MAIL from <{sender}> RCPT <{recipient}>"
         lines.append(("session", f"{text} AUTH <{sender}: AUTH PLAIN> Size: 900 TLS=No", "certain", own))
     lines += [
-        ("queue", f"new msg {number} queue1", "certain", own),
-        ("queue", f"info msg {number}: bytes 900 from <{sender}> qp {pid + 1} uid 5 queue1", "certain", own),
-        ("delivery", f"starting delivery 3.1: msg {number} to local {recipient} queue1", "certain", own),
+        ("queue", f"new msg {number}", "certain", own),
+        ("queue", f"info msg {number}: bytes 900 from <{sender}> qp {pid + 1} uid 5", "certain", own),
+        ("delivery", f"starting delivery 3: msg {number} to local {recipient}", "certain", own),
     ]
     end = "success: did_1+0+0/" if is_there else "deferral: Temporary_error_on_maildir_delivery._(#4.3.0)/"
-    lines.append(("delivery", f"delivery 3.1: {end} queue1", "certain", own))
+    lines.append(("delivery", f"delivery 3: {end}", "certain", own))
     now_ns = draw_time_ns(rng)
     evidence = tuple(
         Evidence(source=source, unix_ns=now_ns + place * 31 * 10**6, text=text, file="", line_number=0, confidence=sure,

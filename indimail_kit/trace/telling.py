@@ -112,7 +112,7 @@ def tell_life(material: Material, life: Life) -> Trace:
     for scan in scans:
         story.line("scan", scan.one.log, scan.one.position, scan.confidence, scan.reason)
     story.gaps += gaps
-    tell_header(heads, story, has_scan=bool(scans))
+    tell_header(heads, story, is_missing=material.scans.has_scans and not scans)
     recipients = life.recipients or (set(link.one.recipients) if link is not None else set())
     return story.trace(
         TracedMessage(
@@ -334,10 +334,16 @@ def _tell_mails(material: Material, life: Life, story: Draft) -> Iterator[Head]:
         story.gaps.append("mail: no evidence in the mailboxes: no mail whose topmost Received line names its qp")
 
 
-def tell_header(heads: Iterable[Head], story: Draft, *, has_scan: bool) -> None:
-    """Tell of X-QHPSI: that a scan was, whoever has its log."""
+def tell_header(heads: Iterable[Head], story: Draft, *, is_missing: bool) -> None:
+    """Tell of X-QHPSI: that a scan was, whoever has its log.
+
+    Args:
+        heads: Tops of the message's mess and mails.
+        story: Gets what they tell.
+        is_missing: Whether a scanner's log is there that does not tell of it.
+    """
     words = sorted({one.qhpsi for one in heads if one.qhpsi is not None})
     for word in words:
         story.add("scan", None, f"X-QHPSI: {word}", "certain", "qmail-queue put it above its own Received line")
-    if words and not has_scan:
+    if words and is_missing:
         story.gaps.append("scan: X-QHPSI tells of one, the scanner's log does not")

@@ -47,7 +47,7 @@ def tell_files(material: Material, files: QueuedFiles) -> Trace:
     near = [one for one in scans if mess is not None and abs((one.unix_ns or 0) - mess.mtime_ns) <= MAIL_ALONE_NS]
     _add_scans([Link(one, "possible", "same queue and number, at the time of the file") for one in near[-1:]], story)
     story.gaps.append("queue: no log of qmail-send that was given tells of it")
-    tell_header([files.head], story, has_scan=bool(near))
+    tell_header([files.head], story, is_missing=material.scans.has_scans and not near)
     birth_ns = files.files.birth_ns
     return story.trace(
         TracedMessage(

@@ -218,3 +218,36 @@ def test_each_message_of_a_recorded_queue_has_one_story_with_its_files(name, log
     }
     assert (owners, len(written) > 1) == ({number: [qp] for number, qp in expected.items()}, True)
     assert {one.alone().confidence for told in stories.values() for one in told} == {"likely"}
+
+
+@pytest.mark.parametrize(
+    ("with_clamd", "gaps"),
+    [
+        (False, ("scan: no evidence: no log of a scanner was given",)),
+        (
+            True,
+            (
+                "scan: no evidence: the scanner's log has nothing for 7 in this lifetime",
+                "scan: X-QHPSI tells of one, the scanner's log does not",
+            ),
+        ),
+    ],
+)
+def test_a_scan_that_only_the_header_tells_of_leaves_the_gap_of_the_log(with_clamd, gaps, tmp_path):
+    """A scanner's log that is not there cannot be blamed for not telling; one that is there can."""
+    lines = [
+        b"new msg 7 queue1",
+        b"info msg 7: bytes 9 from <a@b.c> qp 6500 uid 0 queue1",
+        b"end msg 7 qmail-send: queue1",
+    ]
+    scans = [b"/var/indimail/queue/queue1/mess/9/9: OK"] if with_clamd else []
+    octets = b"".join(b"@400000006b01a2f03b424bb4 %b\n" % line for line in (*scans, *lines))
+    when = logs.read(octets).events["time"].iloc[0].strftime("%d %b %Y %H:%M:%S +0000").encode()
+    mail = tmp_path / "mail"
+    top = b"X-QHPSI: clean\nReceived: indimail-mta queue 6500 by host x\n  (invoked by uid 0); %b\n\nbody\n" % when
+    mail.write_bytes(b"Delivered-To: d@e.f\n" + top)
+
+    told = trace.message(7, logs=[logs.read(octets)], mails=[mail])
+
+    assert [gap for gap in told.gaps if gap.startswith("scan")] == list(gaps)
+    assert [one.text for one in told.of("scan")] == ["X-QHPSI: clean"]
