@@ -30,7 +30,7 @@ def standalone(*parts: Html, label: str) -> Html:
 def heading_html(title: str, place: str = "") -> Html:
     """Return the head of a view: its name, and where it looks."""
     name = tag("p", title, cls="ik-name", role="heading", aria_level="3")
-    return tag("header", name, tag("p", place, cls="ik-place") if place else EMPTY, cls="ik-top")
+    return tag("div", name, tag("p", place, cls="ik-place") if place else EMPTY, cls="ik-top")
 
 
 def spoken_html(lines: Sequence[tuple[str, str]]) -> Html:

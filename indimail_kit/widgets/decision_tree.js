@@ -9,7 +9,9 @@ const HINT = "Walk with the arrows: here stands what a question reads, and where
 
 function render({ model, el }) {
   const view = make("div", "ik-decision", el);
-  make("p", "ik-heading", view, "The decision of qmail-queue").setAttribute("role", "heading");
+  const title = make("p", "ik-heading", view, "The decision of qmail-queue");
+  title.setAttribute("role", "heading");
+  title.setAttribute("aria-level", "4");
   const tree = make("div", "ik-ladder", view);
   tree.setAttribute("role", "tree");
   tree.setAttribute("aria-label", "The questions of qmail-queue, from first to last");

@@ -15,7 +15,9 @@ const grouped = (number) => Math.round(number).toLocaleString("en-GB");
 
 function render({ model, el }) {
   const view = make("div", "ik-attack", el);
-  make("p", "ik-heading", view, "A captured CRAM-MD5 login").setAttribute("role", "heading");
+  const title = make("p", "ik-heading", view, "A captured CRAM-MD5 login");
+  title.setAttribute("role", "heading");
+  title.setAttribute("aria-level", "4");
   const log = make("div", "ik-log", view);
   const challenge = line(log, "ik-server", "server");
   const response = line(log, "ik-client", "client");

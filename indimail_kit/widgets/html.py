@@ -25,7 +25,7 @@ from typing import Final
 
 from indimail_kit.visible import is_hidden, visible
 
-_STRUCTURE: Final = ("article", "details", "div", "header", "section", "summary")
+_STRUCTURE: Final = ("article", "details", "div", "section", "summary")
 _TEXT: Final = ("button", "code", "p", "pre", "span", "strong", "time")
 _LISTS: Final = ("dd", "dl", "dt", "li", "ol", "ul")
 _TABLES: Final = ("caption", "table", "tbody", "td", "th", "thead", "tr")

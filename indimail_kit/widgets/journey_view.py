@@ -162,8 +162,8 @@ class JourneyView(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is un
         title = tag("p", "One mail, seven stations", cls="ik-name", role="heading", aria_level="3")
         if not self.lab.is_running:
             stopped = tag("p", "The lab is stopped. Start it: lab.start()", cls="ik-place")
-            return tag("header", title, stopped, cls="ik-top")
+            return tag("div", title, stopped, cls="ik-top")
         queues = "/".join(self.lab.queue_base.parts[-2:])
         scanner = tag("span", f"scanner: {self.lab.scanner_name}", cls="ik-fact-inline")
         base = tag("span", f"queue base: …/{queues}", cls="ik-fact-inline", title=str(self.lab.queue_base))
-        return tag("header", title, tag("p", scanner, base, cls="ik-place"), cls="ik-top")
+        return tag("div", title, tag("p", scanner, base, cls="ik-place"), cls="ik-top")

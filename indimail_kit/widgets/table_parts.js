@@ -23,7 +23,7 @@ function makeWords(filters, cls, model) {
 /* An empty table. `draw` takes a page, or null before there is one; `turn` sets the trait "page", if there is such a page. */
 function makePages(view, cls, classes, hint, model) {
   const table = make("table", "ik-table " + cls, view);
-  table.setAttribute("role", "grid");
+  table.setAttribute("role", "treegrid"); // a grid with rows that open
   const head = make("tr", "", make("thead", "", table));
   head.setAttribute("role", "row");
   const body = make("tbody", "", table);
@@ -48,9 +48,9 @@ function makePages(view, cls, classes, hint, model) {
     nothing.hidden = now === null || !isEmpty;
     if (now === null) return;
     for (const [name, place] of now.columns) {
-      const cell = make("th", classes.includes(place) ? place : "", head, name);
-      cell.setAttribute("role", "columnheader");
-      cell.scope = "col";
+      const cell = make(name ? "th" : "td", classes.includes(place) ? place : "", head, name);
+      cell.setAttribute("role", name ? "columnheader" : "gridcell"); // above buttons nothing stands
+      if (name) cell.scope = "col";
     }
     table.setAttribute("aria-label", now.caption);
     nothing.textContent = now.empty;
