@@ -44,6 +44,13 @@ _COLUMNS: Final = (
     "queue", "messages", "being written", "wait for todo-proc", "being delivered", "recipients to do", "oldest",
     "wrong", "qmail-send", "room",
 )  # fmt: skip
+_IDLE: Final = "not running"
+_UNTOLD: Final = "cannot be told"
+_SILENT: Final = {
+    _IDLE: "No qmail-send is seen at work on",
+    _UNTOLD: "It cannot be told whether qmail-send works on",
+}
+"""Who holds a queue -> what is said of queues with mail."""
 _MILLION: Final = 10**6
 _SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 _SIZES: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -117,8 +124,9 @@ class Overview:
         yield f"{total:,} message(s) in {len(self.queues)} queue(s){age}; {to_do:,} recipient(s) to do."
         if backlog := sum(one.waiting for one in self.queues):
             yield f"{backlog:,} message(s) wait for todo-proc: many, and for long, mean that it stands still."
-        if idle := [one.queue for one in self.queues if one.messages and one.holder_pid is None]:
-            yield f"No qmail-send is seen at work on {', '.join(idle)}."
+        for holder, words in _SILENT.items():
+            if silent := [one.queue for one in self.queues if one.messages and one.holder == holder]:
+                yield f"{words} {', '.join(silent)}."
         for one in self.queues:
             if one.free_bytes < LOW_BYTES or (one.free_inodes is not None and one.free_inodes < LOW_INODES):
                 yield f"{one.queue}: little room, {_room(one)}."
@@ -216,9 +224,9 @@ def _holder(directory: Path, proc: Path) -> tuple[int | None, str]:
     try:
         pid = find_holder(directory, proc=proc)
     except MissingPartError:
-        return None, "cannot be told"
+        return None, _UNTOLD
     if pid is None:
-        return None, "not running"
+        return None, _IDLE
     if not pid:
         return 0, "runs, its process cannot be seen"
     try:

@@ -11,7 +11,7 @@ import pytest
 from indimail_kit.admin import look_at_queues
 from indimail_kit.admin import overview as module
 from indimail_kit.lab.corpus import make_queue
-from indimail_kit.mailqueue import open_queues
+from indimail_kit.mailqueue import create_queue, open_queues
 from indimail_kit.tables import QUEUES, messages
 
 NOW_S = 1_795_356_840
@@ -71,7 +71,34 @@ def test_who_holds_a_queue_is_told(base: Path) -> None:
 
 def test_what_cannot_be_told_is_said(base: Path, tmp_path: Path) -> None:
     """Without /proc/locks nobody is called idle or busy."""
-    assert [one.holder for one in look(base, proc=tmp_path).queues] == ["cannot be told"] * 2
+    seen = look(base, proc=tmp_path)
+
+    assert [one.holder for one in seen.queues] == ["cannot be told"] * 2
+    assert "It cannot be told whether qmail-send works on queue1, queue2." in seen.text
+    assert "No qmail-send" not in seen.text
+
+
+@pytest.mark.parametrize(
+    ("pid", "words"), [(4242, "a process, pid 4242"), (-1, "runs, its process cannot be seen")], ids=["gone", "unseen"]
+)
+def test_holder_without_a_name_is_told_as_far_as_it_is_seen(base: Path, tmp_path: Path, pid: int, words: str) -> None:
+    """A process that has just ended, or one of another user or container."""
+    status = (base / "queue1" / "lock" / "sendmutex").lstat()
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "mountinfo").write_text("")
+    (tmp_path / "locks").write_text(f"1: FLOCK  ADVISORY  WRITE {pid} {device}:{status.st_ino} 0 EOF\n")
+
+    assert [one.holder for one in look(base, proc=tmp_path).queues] == [words, "not running"]
+
+
+def test_empty_queue_has_no_oldest_and_nothing_to_complain_of(tmp_path: Path) -> None:
+    """One sentence."""
+    create_queue(tmp_path / "queue1", split=5)
+    seen = look(tmp_path)
+
+    assert seen.text == "0 message(s) in 1 queue(s); 0 recipient(s) to do."
+    assert seen.rows[0][6] == "-"
 
 
 def test_little_room_is_told(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +122,12 @@ def test_names_of_queues_stay_text(base: Path) -> None:
 def test_age_is_short(seconds, text) -> None:
     """Two of a unit at least."""
     assert module.span_text(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0"), (999_999, "999,999"), (14_999_631, "15.0 million")])
+def test_count_is_short_when_it_is_large(count, text) -> None:
+    """Nobody counts inodes one by one."""
+    assert module.count_text(count) == text
 
 
 @pytest.mark.parametrize(("octets", "text"), [(0, "0 B"), (1023, "1023 B"), (1 << 20, "1.0 MiB"), (5 << 40, "5.0 TiB")])
