@@ -37,6 +37,7 @@ from indimail_kit.admin.queue_plan import plan_queue_repair as plan_queue_repair
 from indimail_kit.admin.queue_plan import plan_release as plan_release
 from indimail_kit.admin.queue_plan import plan_trash as plan_trash
 from indimail_kit.admin.queue_scan import QueuedScan as QueuedScan
+from indimail_kit.admin.queue_scan import scan_each as scan_each
 from indimail_kit.admin.queue_scan import scan_queued as scan_queued
 from indimail_kit.admin.run import Report as Report
 from indimail_kit.admin.run import run_plan as run_plan
@@ -70,5 +71,6 @@ __all__ = [
     "plan_trash",
     "plan_variable",
     "run_plan",
+    "scan_each",
     "scan_queued",
 ]

@@ -31,9 +31,11 @@ from indimail_kit.visible import visible
 from indimail_kit.wiring import html_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from indimail_kit.mailqueue.layout import QueueLayout
+    from indimail_kit.mailqueue.queues import Queues
     from indimail_kit.qhpsi.verdict import Scanner
 
 MAX_COPY_BYTES: Final = 1 << 30
@@ -120,6 +122,32 @@ def scan_queued(
             return QueuedScan(layout.name, message_number, path, size_bytes, answer, _has_left(path, queue_fd, status))
         finally:
             os.close(fd)
+
+
+def scan_each(
+    queues: Queues, messages: Iterable[tuple[str, int]], *, scanner: Scanner, directory: Path | None = None
+) -> list[QueuedScan]:
+    """Scan messages of queues that are alive; one that has left meanwhile is told as such, and is not clean.
+
+    Args:
+        queues: The queues.
+        messages: Queue and number of each; one that is named twice is scanned once.
+        scanner: Who is asked.
+        directory: Where the copies are made, one after the other; a private directory if not given.
+
+    Raises:
+        QueueError: There is no such queue, or a number is that of no inode.
+    """
+    scans: list[QueuedScan] = []
+    for name, number in dict.fromkeys((name, operator.index(number)) for name, number in messages):
+        layout = queues.layout(name)
+        path = layout.relative("mess", number)
+        try:
+            scans.append(scan_queued(layout, number, scanner=scanner, directory=directory))
+        except QueueError:
+            gone = ScanAnswer(Verdict.NOT_SCANNED, reason="it is not in the queue any more")
+            scans.append(QueuedScan(name, number, path, 0, gone, has_left=True))
+    return scans
 
 
 def _scan_copy(fd: int, message_number: int, scanner: Scanner, directory: Path | None) -> tuple[ScanAnswer, int]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from indimail_kit.admin import queue_scan as module
-from indimail_kit.admin import scan_queued
+from indimail_kit.admin import scan_each, scan_queued
 from indimail_kit.errors import QueueError
-from indimail_kit.mailqueue import QueueLayout, create_queue
+from indimail_kit.mailqueue import QueueLayout, create_queue, open_queues
 from indimail_kit.qhpsi import EmbeddedScanner, ScanAnswer, Verdict, eicar
 
 THEN_S = 1_600_000_000
@@ -170,6 +170,26 @@ def test_number_that_is_no_message_is_an_error(queue: QueueLayout, number: int) 
     """It is never a path out of the queue."""
     with pytest.raises(QueueError):
         scan_queued(queue, number, scanner=clean)
+
+
+def test_many_are_scanned_once_each_and_one_that_has_left_is_told(queue: QueueLayout) -> None:
+    """A queue is alive: what is gone is NOT SCANNED, not an error that hides the others."""
+    clean_one, infected = put(queue), put(queue, b"\n" + eicar())
+    messages = [("queue1", number) for number in (clean_one, infected, 5, infected)]
+    scans = scan_each(open_queues(queue.directory), messages, scanner=EmbeddedScanner())
+
+    assert [(one.message_number, one.answer.verdict, one.has_left) for one in scans] == [
+        (clean_one, Verdict.CLEAN, False),
+        (infected, Verdict.INFECTED, False),
+        (5, Verdict.NOT_SCANNED, True),
+    ]
+
+
+@pytest.mark.parametrize("message", [("queue9", 5), ("queue1", 0), ("queue1", 2**70)])
+def test_message_that_cannot_be_is_an_error_even_among_others(queue: QueueLayout, message: tuple[str, int]) -> None:
+    """A queue that is not there, a number that no file has."""
+    with pytest.raises(QueueError):
+        scan_each(open_queues(queue.directory), [message], scanner=clean)
 
 
 def test_hostile_signature_stays_text(queue: QueueLayout) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import traitlets as t
 
 from indimail_kit.admin import Site
 from indimail_kit.errors import FormatError, QueueError
-from indimail_kit.lab import make_site
+from indimail_kit.lab import Lab, make_site
 from indimail_kit.qhpsi import Verdict
 from indimail_kit.widgets import AdminDesk
 from indimail_kit.widgets.admin_desk import VIEWS
@@ -126,6 +127,23 @@ def test_recorded_queue_of_a_real_server(tmp_path):
     assert (len(desk.stuck.view.waiting), reasons["is_known"].tolist()) == (4, [False])
     desk.chosen = "queue1/1704474"
     assert desk.trace.view.trace.message.message_number == 1704474
+
+
+def test_server_at_work_is_looked_at_and_left_alone(tmp_path):
+    """A lab: who holds its queues is seen, why its mail waits, and no plan is done while it runs."""
+    with Lab(seed=1, directory=tmp_path / "lab", scanner="embedded") as lab:
+        waiting = lab.send(recipient="someone@example.org")
+        desk = AdminDesk(Site(lab.directory / "queue", (lab.directory / "log" / "deliver.25",)))
+        desk.chosen = f"{waiting.queue}/{waiting.message_number}"
+        desk.plans.view.wish = "trash"
+        desk.plans.view.make_plan()
+        desk.plans.view.is_yes = True
+        report = desk.plans.view.do_plan()
+
+    assert all(f"pid {os.getpid()}" in one.holder for one in desk.overview.queues)
+    assert desk.stuck.view.waiting["confidence"].tolist() == ["certain"]
+    assert desk.trace.view.trace.message.message_number == waiting.message_number
+    assert (report.done, "stop it first" in report.problem) == ((), True)
 
 
 def test_server_that_is_not_there_is_said(tmp_path):
