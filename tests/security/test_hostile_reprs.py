@@ -15,11 +15,13 @@ import importlib
 import inspect
 import pkgutil
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 import indimail_kit
 from indimail_kit import widgets
+from indimail_kit.lab.case import Grade
 from indimail_kit.lab.case_file import OpenCase
 
 from ..widgets.conftest import _ALLOWED_ATTRIBUTES, _ALLOWED_TAGS, Parsed, hostile
@@ -59,6 +61,7 @@ ELSEWHERE = {
 WIDGETS = {
     "AdminDesk": "tests/widgets/test_admin_desk.py::test_hostile_place_stays_text",
     "AuthExplorer": "tests/widgets/test_auth_explorer.py::test_static_html_stays_behind_the_door",
+    "CasePanel": "tests/security/test_hostile_reprs.py::test_hostile_text_in_a_case_panel_stays_text",
     "ConcurrencyChart": "tests/widgets/test_log_hostile.py",
     "DelayChart": "tests/widgets/test_log_hostile.py",
     "DeliveredView": "tests/widgets/test_delivered.py::test_hostile_lines_stay_text",
@@ -151,7 +154,8 @@ class HostileCase(OpenCase):
 
     complaint = conditions = STEERING + "".join(STRINGS[:TOGETHER])
     smtp = (STEERING, 25)
-    directory = Path(STEERING.replace("\0", ""))
+    directory = queue_base = Path(STEERING.replace("\0", ""))
+    logs: ClassVar = {STEERING: directory}
 
     def __init__(self) -> None:
         """Start nothing."""
@@ -163,3 +167,13 @@ def test_hostile_text_in_a_case_stays_text() -> None:
 
     assert steering(repr(case)) == []
     assert strangers(case._repr_html_()) == []
+
+
+def test_hostile_text_in_a_case_panel_stays_text() -> None:
+    """Complaint, places, hints and findings are text in what the browser gets and in the view without a kernel."""
+    panel = widgets.CasePanel(HostileCase())
+    panel.hints, panel.grade = (HostileCase.complaint,), filled(Grade, HostileCase.complaint)
+    panel._draw()
+
+    assert [strangers(markup)[:5] for markup in (panel.panel.value, panel.static_html())] == [[], []]
+    assert steering(repr(panel)) == []
