@@ -227,9 +227,10 @@ def mutated(line: bytes, source: random.Random, others: list[bytes]) -> bytes:
     return b" ".join(words[:place] + words[place + 1 :])
 
 
+@pytest.mark.crash
 @pytest.mark.parametrize("compiled", WAYS)
 def test_mutated_lines_are_as_the_grammar_says(compiled: bool) -> None:
-    """Lines in are rows out, and nothing raises: six thousand, or 120,000 when INDIMAIL_KIT_CRASH=full."""
+    """Lines in are rows out, and nothing raises: six thousand, or 120,000 in `make crash`."""
     source = random.Random(20)  # noqa: S311 - contents, not secrets
     lines = written_lines()
     for begin in range(0, MUTATED_LINES, 20_000):

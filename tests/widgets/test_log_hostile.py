@@ -279,13 +279,13 @@ def test_a_table_in_a_notebook_has_only_elements_of_a_table(name: str, log: logs
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_explorer_has_no_element_of_a_stranger(view: str, log: logs.Log, strangers: Any) -> None:
-    """A view's pages without a kernel, an opened row, its words, and all that a browser is sent."""
+    """A view's pages without a kernel, every fourth with a row opened, its words, and all that a browser is sent."""
     explorer = LogExplorer(log, view=view)
     assert explorer.rows is not None
     found: list[str] = []
     for page in range(1, explorer.rows.pages + 1):
         explorer.page = page
-        explorer.opened = explorer.rows.rows[0].key
+        explorer.opened = explorer.rows.rows[0].key if page % 4 == 1 else ""
         found += strangers(explorer.static_html())
         assert hidden(repr(explorer) + json.dumps(explorer.rows.as_document(), ensure_ascii=False)) == set()
     explorer.close()
