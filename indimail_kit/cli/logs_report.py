@@ -94,7 +94,6 @@ def _scans(log: LogReading) -> Any:
     return log.events("clamd_scan").qmail.scans().qmail
 
 
-_DELAY_COLUMNS: Final = ("outcome", "queued_at", "ended_at")
 _RATE_COLUMNS: Final = ("queued_at", "ended_at", "message_bytes", "is_open")
 _REASON_COLUMNS: Final = (
     "outcome", "report", "queue", "message_number", "lifetime", "recipient", "started_at", "ended_at",
@@ -147,7 +146,7 @@ VIEWS: Final[dict[str, View]] = {
     "overall": View("", lambda log, _wish: log.totals().frame(), {}),
     "delays": View(
         "How long successful deliveries took, from the message's birth; the fastest first",
-        lambda log, wish: _questions().delay_percentiles(log.ended("success", *_DELAY_COLUMNS), percents=wish.percents),
+        lambda log, wish: log.delays(wish.percents),
         {"percent": "%", "done_by_s": "done by", "mean_s": "mean", "deliveries": "deliveries"},
     ),
     "deferrals": _reasons_view("deferral", "Why deliveries were deferred"),

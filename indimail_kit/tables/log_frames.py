@@ -6,7 +6,7 @@ Rule 2: numbers go over as arrays; only text is made cell by cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.logs import join_codes as joins
@@ -61,7 +61,7 @@ def _frame(table: Table, cells: Cells, rows: int) -> pd.DataFrame:
     import pandas as pd
 
     teach_pandas()
-    columns = {column.name: _array(column.dtype, cells[column.name]) for column in table.columns}
+    columns = {one.name: _array(one.dtype, cells[one.name]) for one in table.columns if one.name in cells}
     return pd.DataFrame(columns, index=pd.RangeIndex(rows))
 
 
@@ -116,29 +116,32 @@ def event_columns_frame(blocks: Iterable[EventBlock]) -> pd.DataFrame:
     return _frame(EVENTS, _together(cells), sum(len(one["kind"]) for one in cells))
 
 
-def delivery_cells(joined: JoinedBlock) -> Cells:
-    """Return the columns of DELIVERIES of a block, in the order in which the attempts ended."""
+def delivery_cells(joined: JoinedBlock, names: Sequence[str] = DELIVERIES.names) -> Cells:
+    """Return columns of DELIVERIES of a block, in the order in which the attempts ended; only these are made."""
     rows = joined.deliveries
-    cells: Cells = {name: rows[:, column] for name, column in _D_NUMBERS.items()}
-    cells["queue"] = [joined.queues[code] for code in rows[:, joins.D_QUEUE].tolist()]
-    for name, column, words in (
-        ("channel", joins.D_CHANNEL, codes.CHANNELS),
-        ("outcome", joins.D_OUTCOME, codes.OUTCOMES),
-    ):
-        cells[name] = [words[code] if code >= 0 else None for code in rows[:, column].tolist()]
-    cells["recipient"] = joined.octets_of(rows, joins.D_RECIPIENT)
-    cells["sender"] = joined.octets_of(rows, joins.D_SENDER)
-    cells["report"] = joined.reports()
-    return cells
+
+    def words(column: int, known: Sequence[str]) -> list[str | None]:
+        return [known[code] if code >= 0 else None for code in rows[:, column].tolist()]
+
+    makers: dict[str, Callable[[], Any]] = {
+        "queue": lambda: words(joins.D_QUEUE, joined.queues),
+        "channel": lambda: words(joins.D_CHANNEL, codes.CHANNELS),
+        "outcome": lambda: words(joins.D_OUTCOME, codes.OUTCOMES),
+        "recipient": lambda: joined.octets_of(rows, joins.D_RECIPIENT),
+        "sender": lambda: joined.octets_of(rows, joins.D_SENDER),
+        "report": joined.reports,
+    }
+    return {name: makers[name]() if name in makers else rows[:, _D_NUMBERS[name]] for name in names}
 
 
-def message_cells(joined: JoinedBlock) -> Cells:
-    """Return the columns of MESSAGES of a block, in the order in which they ended."""
+def message_cells(joined: JoinedBlock, names: Sequence[str] = MESSAGES.names) -> Cells:
+    """Return columns of MESSAGES of a block, in the order in which they ended; only these are made."""
     rows = joined.messages
-    cells: Cells = {name: rows[:, column] for name, column in _M_NUMBERS.items()}
-    cells["queue"] = [joined.queues[code] for code in rows[:, joins.M_QUEUE].tolist()]
-    cells["sender"] = joined.octets_of(rows, joins.M_SENDER)
-    return cells
+    makers: dict[str, Callable[[], Any]] = {
+        "queue": lambda: [joined.queues[code] for code in rows[:, joins.M_QUEUE].tolist()],
+        "sender": lambda: joined.octets_of(rows, joins.M_SENDER),
+    }
+    return {name: makers[name]() if name in makers else rows[:, _M_NUMBERS[name]] for name in names}
 
 
 def _sorted(cells: Cells, keys: Any) -> Cells:
@@ -176,3 +179,14 @@ def message_columns_frame(joined: Iterable[JoinedBlock]) -> pd.DataFrame:
         return messages_frame(())
     together = _together(cells)
     return _frame(MESSAGES, _sorted(together, together["first_event"]), len(together["first_event"]))
+
+
+def frame_of_cells(table: Table, pieces: Sequence[Cells]) -> pd.DataFrame:
+    """Return pieces as one frame with the columns that they have, in the order of the pieces.
+
+    Args:
+        table: DELIVERIES or MESSAGES.
+        pieces: At least one; all with the same columns.
+    """
+    cells = _together(pieces)
+    return _frame(table, cells, len(next(iter(cells.values()))))

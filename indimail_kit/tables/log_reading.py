@@ -7,21 +7,42 @@ Rule 3: what was read before a fault is an answer too, and `fault` says that it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.errors import KitError
+from indimail_kit.logs import join_codes as joins
 from indimail_kit.logs.blocks import Source
 from indimail_kit.logs.columns import KIND_NAMES, EventBlock
 from indimail_kit.logs.engine import read_blocks
 from indimail_kit.logs.event import UNKNOWN
 from indimail_kit.logs.join import join_blocks
+from indimail_kit.logs.kernel_codes import OUTCOMES
 from indimail_kit.tables.event_frames import STATUS_NUMBERS
 from indimail_kit.tables.frames import events_frame, shape_frame
-from indimail_kit.tables.log_frames import delivery_columns_frame, message_columns_frame
+from indimail_kit.tables.log_delays import delays_of, success_delays
+from indimail_kit.tables.log_frames import (
+    Cells,
+    delivery_cells,
+    delivery_columns_frame,
+    frame_of_cells,
+    message_cells,
+    message_columns_frame,
+)
 from indimail_kit.tables.log_schemas import STATUS
 from indimail_kit.tables.log_totals import Totals, totals_of_joined
-from indimail_kit.tables.questions_logs_mail import RECEIVED_KEYS, SENT_KEYS, add_up, received_sums, sent_sums
+from indimail_kit.tables.questions_logs_mail import (
+    RECEIVED_KEYS,
+    RECEIVED_OF_DELIVERIES,
+    SENT_KEYS,
+    SENT_OF_DELIVERIES,
+    SENT_OF_MESSAGES,
+    add_up,
+    received_sums,
+    sent_sums,
+)
+from indimail_kit.tables.schemas import DELIVERIES, MESSAGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +50,9 @@ if TYPE_CHECKING:
 _STATUS: Final = KIND_NAMES.index("status")
 _UNKNOWN: Final = KIND_NAMES.index(UNKNOWN)
 _MANY_ROWS: Final = 20_000
+_PART_ROWS: Final = 10_000
+
+Names = Sequence[str]
 
 
 class LogReading:
@@ -78,36 +102,56 @@ class LogReading:
         joined = list(join_blocks(self._blocks()))
         return delivery_columns_frame(joined), message_columns_frame(joined)
 
-    def pieces(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-        """Yield DELIVERIES and MESSAGES piece by piece, in the order in which they ended, the open ones last."""
+    def delays(self, percents: Sequence[float]) -> pd.DataFrame:
+        """Return the table DELAYS, in memory that does not grow with the log."""
+        return delays_of(map(success_delays, join_blocks(self._blocks())), percents)
+
+    def _parts(self, of_deliveries: Names, of_messages: Names) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+        """Yield these columns of DELIVERIES and MESSAGES in parts, in the order in which they ended."""
+        deliveries: list[Cells] = []
+        messages: list[Cells] = []
+        rows = 0
+
+        def part() -> tuple[pd.DataFrame, pd.DataFrame]:
+            return frame_of_cells(DELIVERIES, deliveries), frame_of_cells(MESSAGES, messages)
+
         for joined in join_blocks(self._blocks()):
-            yield delivery_columns_frame([joined]), message_columns_frame([joined])
+            deliveries.append(delivery_cells(joined, of_deliveries))
+            messages.append(message_cells(joined, of_messages))
+            rows += len(joined.deliveries) + len(joined.messages)
+            if rows >= _PART_ROWS:
+                yield part()
+                deliveries, messages, rows = [], [], 0
+        if deliveries:
+            yield part()
 
     def sent(self) -> pd.DataFrame:
         """Return the sums of `questions_logs_mail.sent_sums`; memory grows with users and senders only."""
-        return _added_up((sent_sums(*piece) for piece in self.pieces()), SENT_KEYS)
+        parts = self._parts(SENT_OF_DELIVERIES, SENT_OF_MESSAGES)
+        return _added_up((sent_sums(*part) for part in parts), SENT_KEYS)
 
     def received(self) -> pd.DataFrame:
         """Return the sums of `questions_logs_mail.received_sums`; memory grows with recipients only."""
-        return _added_up((received_sums(deliveries) for deliveries, _ in self.pieces()), RECEIVED_KEYS)
+        parts = self._parts(RECEIVED_OF_DELIVERIES, ["is_open"])
+        return _added_up((received_sums(deliveries) for deliveries, _ in parts), RECEIVED_KEYS)
 
     def ended(self, outcome: str, *columns: str) -> pd.DataFrame:
         """Return these columns of the DELIVERIES with this outcome, in the order in which they began."""
-        import pandas as pd
-
         wanted = list(dict.fromkeys((*columns, "start_event", "end_event")))
-        parts = [one.loc[one["outcome"] == outcome, wanted] for one, _ in self.pieces()]
-        whole = pd.concat(parts, ignore_index=True)
+        code = OUTCOMES.index(outcome)
+        cells = [
+            delivery_cells(replace(one, deliveries=one.deliveries[one.deliveries[:, joins.D_OUTCOME] == code]), wanted)
+            for one in join_blocks(self._blocks())
+        ]
+        whole = frame_of_cells(DELIVERIES, cells)[wanted]
         began = whole["start_event"].fillna(whole["end_event"])
         return whole.iloc[began.argsort(kind="stable")].reset_index(drop=True)
 
     def lives(self, *columns: str) -> pd.DataFrame:
         """Return these columns of MESSAGES, in the order of their first lines."""
-        import pandas as pd
-
         wanted = list(dict.fromkeys((*columns, "first_event")))
-        whole = pd.concat([one[wanted] for _, one in self.pieces()], ignore_index=True)
-        return whole.sort_values("first_event", kind="stable", ignore_index=True)
+        cells = [message_cells(joined, wanted) for joined in join_blocks(self._blocks())]
+        return frame_of_cells(MESSAGES, cells)[wanted].sort_values("first_event", kind="stable", ignore_index=True)
 
     def status(self) -> pd.DataFrame:
         """Return the table STATUS."""

@@ -36,6 +36,19 @@ SENT_KEYS: Final = ["uid", "sender"]
 RECEIVED_KEYS: Final = ["channel", "recipient"]
 """What sums of received mail are by."""
 
+SENT_OF_DELIVERIES: Final = ("outcome", "started_at", "ended_at", *SENT_KEYS)
+"""Columns of DELIVERIES that these sums need."""
+
+SENT_OF_MESSAGES: Final = (
+    "sender", "message_bytes", "successes", "failures", "deferrals", "queued_at", "end_event", "is_open", "uid",
+)  # fmt: skip
+"""Columns of MESSAGES that these sums need."""
+
+RECEIVED_OF_DELIVERIES: Final = (
+    "outcome", "channel", "recipient", "message_bytes", "queued_at", "started_at", "ended_at",
+)  # fmt: skip
+"""Columns of DELIVERIES that sums of received mail need."""
+
 _S: Final = 10**9
 """Nanoseconds of a second (unit: ns)."""
 
@@ -101,11 +114,7 @@ def distribution(delays: Any, percents: Sequence[float]) -> pd.DataFrame:
     """
     import numpy as np
 
-    shares = np.asarray(percents, dtype="float64")
-    if ((shares <= 0) | (shares > 100)).any() or np.isnan(shares).any():
-        raise SchemaError(f"percents of {list(percents)}; expected numbers above 0 and up to 100")
-    counts = np.ceil(len(delays) * shares / 100 - 1e-9).astype("int64")
-    places = counts - 1
+    shares, counts, places = places_of(len(delays), percents)
     nothing = np.full(len(shares), np.nan)
     return shape_frame(
         DELAYS,
@@ -116,6 +125,21 @@ def distribution(delays: Any, percents: Sequence[float]) -> pd.DataFrame:
             "deliveries": counts,
         },
     )
+
+
+def places_of(total: int, percents: Sequence[float]) -> tuple[Any, Any, Any]:
+    """Return the percents of so many delays, how many delays each is about, and the place of the last of these.
+
+    Raises:
+        SchemaError: A percent is out of range.
+    """
+    import numpy as np
+
+    shares = np.asarray(percents, dtype="float64")
+    if ((shares <= 0) | (shares > 100)).any() or np.isnan(shares).any():
+        raise SchemaError(f"percents of {list(percents)}; expected numbers above 0 and up to 100")
+    counts = np.ceil(total * shares / 100 - 1e-9).astype("int64")
+    return shares, counts, counts - 1
 
 
 def by_sender(deliveries: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
@@ -203,8 +227,8 @@ def sent_sums(deliveries: pd.DataFrame, messages: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    require(deliveries, DELIVERIES, "outcome", "started_at", "ended_at", *SENT_KEYS)
-    require(messages, MESSAGES, *SENT_KEYS)
+    require(deliveries, DELIVERIES, *SENT_OF_DELIVERIES)
+    require(messages, MESSAGES, *SENT_OF_MESSAGES)
     completed = _completed(messages)
     size, recipients = completed["message_bytes"].astype("int64"), _sum(completed, "successes", "failures")
     sizes: dict[str, Any] = {
@@ -232,8 +256,7 @@ def received_sums(deliveries: pd.DataFrame) -> pd.DataFrame:
     Raises:
         SchemaError: A column is missing.
     """
-    names = ("outcome", "channel", "recipient", "message_bytes", "queued_at", "started_at", "ended_at")
-    require(deliveries, DELIVERIES, *names)
+    require(deliveries, DELIVERIES, *RECEIVED_OF_DELIVERIES)
     ended = deliveries[deliveries["outcome"].notna()]
     is_success = ended["outcome"] == "success"
     xdelay = seconds(ended, "started_at", "ended_at")
