@@ -43,7 +43,6 @@ CELLS = {
 }
 
 SIZES = [
-    pytest.param({"height": 2200}, id="light"),
     pytest.param({"width": 640, "height": 2600, "is_dark": True}, id="dark, as at 200 %"),
     pytest.param({"width": 360, "height": 4200}, id="360 px"),
 ]
