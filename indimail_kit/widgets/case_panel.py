@@ -61,7 +61,12 @@ class CasePanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         """
         self._number = case if isinstance(case, str) else ""
         self._starting = threading.Lock()
-        said = case.complaint if isinstance(case, OpenCase) else str(course.task(case)["people say"])
+        self._goal, said = "", ""
+        if isinstance(case, OpenCase):
+            said = case.complaint
+        else:
+            task = course.task(case)
+            self._goal, said = task.goal, str(task["people say"])
         self._complaint = " ".join(said.split())
         self.status = StatusLine(sentence=IDLE)
         self.panel, header = w.HTML(), w.HTML(str(heading_html(TITLE, self._number)))
@@ -158,10 +163,12 @@ class CasePanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._allow(True)
         if self.case is not None and self.status.sentence == IDLE:
             self.status.say(RUNS)
+        self.start_button.description = "Start" if self.case is None else "Start anew"
         self.panel.value = str(self._panel_html())
 
     def _panel_html(self) -> Html:
         parts = [tag("p", self._complaint, cls="ik-sentence")]
+        parts += [tag("p", self._goal, cls="ik-hint")] if self._goal else []
         if self.case is not None:
             parts.append(self._places_html(self.case))
         parts += [tag("p", hint, cls="ik-hint") for hint in self.hints]
