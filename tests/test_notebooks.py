@@ -15,6 +15,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from indimail_kit.course import EXERCISES
+
 from .security.canary_cell import forms_of
 from .security.listeners import is_loopback, living
 
@@ -53,6 +55,8 @@ TERMS = {re.sub(r"[-_ ]", "", term.lower()) for term in re.findall(r"^### (.+)$"
 ANCHORS = {
     re.sub(r"[^\w -]", "", term.lower()).replace(" ", "-") for term in re.findall(r"^### (.+)$", GLOSSARY, re.MULTILINE)
 }
+
+NUMBERS = {exercise.number for exercise in EXERCISES}
 
 ALONE = "no program has to run beside this kernel"
 """What a lesson says that starts none."""
@@ -278,6 +282,17 @@ def test_the_next_one_is_named(path):
 def test_the_readme_names_it(path):
     """The path of all lessons has this one."""
     assert f"({path.name})" in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_plans_name_exercises_that_exist():
+    """Each exercise of a plan exists, in the notebook that stands before it; each notebook is in a plan."""
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    plans = readme[readme.index("## Plans for teachers") :]
+    parts = re.findall(r"notebook (\d\d)((?:(?!notebook \d\d)[^|])*)", plans)
+    named = [(lesson, number) for lesson, text in parts for number in re.findall(r"\b\d\d\.\d+\b", text)]
+
+    assert [number for lesson, number in named if number not in NUMBERS or not number.startswith(f"{lesson}.")] == []
+    assert {lesson for lesson, _ in parts} == {path.stem[:2] for path in NOTEBOOKS}
 
 
 def test_minutes_are_the_same_everywhere(path):
