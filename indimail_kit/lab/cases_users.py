@@ -85,6 +85,8 @@ NO_CLEAR_PASSWORD: Final = Case(
 
 _GUESSES: Final = 30
 _SLIPS: Final = 2
+_TRIED: Final = (*USERS, "admin", "info", "office", "sales", "test", "backup")
+"""Whose passwords are tried: the users, and names that a stranger takes from a list."""
 
 
 def _draw_guesser(rng: random.Random) -> dict[str, str]:
@@ -95,7 +97,7 @@ def _draw_guesser(rng: random.Random) -> dict[str, str]:
 
 def _spoil_guesser(lab: Lab, facts: dict[str, str]) -> None:
     def login(source: str, number: int, passwd: str) -> None:
-        user = facts["address"] if source == facts["neighbour"] else f"{USERS[number % len(USERS)]}@{DOMAIN}"
+        user = facts["address"] if source == facts["neighbour"] else f"{_TRIED[number % len(_TRIED)]}@{DOMAIN}"
         send_mail(
             address=(lab.host, lab.port), sender=user, recipient=facts["other_address"], mechanism="PLAIN",
             authcid=user, passwd=passwd, timeout_s=5.0, mail=b"Subject: hello\r\n\r\nhello\r\n", source=source,
@@ -142,7 +144,7 @@ PASSWORD_GUESSING: Final = Case(
     title="somebody tries passwords",
     complaint="The colleague who watches the disks says: the log of the mail server has grown faster than usual since"
     " last night, although there is not more mail. Nobody else complains.",
-    truth="From {guesser} somebody tries the passwords of all users, one after the other. {neighbour} in the same"
+    truth="From {guesser} somebody tries passwords of many users, some of whom do not exist. {neighbour} in the same"
     " network is {user}, who mistyped the password {slips} times and then logged in. The cure is a line in tcp.smtp for"
     " the one address.",
     hints=(

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from indimail_kit import tables
 from indimail_kit.admin import examine_host, places_of_lab
 from indimail_kit.cli import main
 from indimail_kit.errors import FormatError, LabError
@@ -171,6 +172,15 @@ def test_complaint_does_not_tell_what_is_wrong(case: Case) -> None:
     complaint = case.complaint.format_map(case.facts(7))  # nothing but what is drawn
     words = {word.strip(string.punctuation).lower() for word in complaint.split()}
     assert not words & {"clamd", "clamdscan", "qhpsi", "smtproutes", "tcprules", "trigger", "split", "inode"}
+
+
+def test_who_guesses_is_found_by_the_kits_own_question(start: Start) -> None:
+    """The log has one address that guesses, and an honest one that only mistyped."""
+    case = start("password-guessing")
+    failures = tables.questions.auth_failures(case.log("smtpd").events.qmail.auth_attempts())
+    guessing = dict(zip(failures.remote_ip, failures.is_guessing, strict=True))
+    facts = case.state.facts
+    assert guessing == {facts["guesser"]: True, facts["neighbour"]: False}
 
 
 def test_waiting_mail_that_is_thrown_away_is_no_solution(start: Start) -> None:
