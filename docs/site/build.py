@@ -10,6 +10,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,14 @@ def toctree(pages: list[str], *, caption: str = "", depth: int = 1) -> str:
     )
 
 
+def contents(files: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Return the groups of the side bar; a new page of docs/ that is in none of them comes into the first."""
+    placed = {page for _, pages in CONTENTS for page in pages}
+    others = [page for page in sorted(name.rpartition(".")[0] for name in files) if "/" not in page]
+    more = [page for page in others if page not in placed and page != "index"]
+    return [(title, [*pages, *(more if not at else [])]) for at, (title, pages) in enumerate(CONTENTS)]
+
+
 def assemble(out: Path) -> None:
     """Put every page together in a directory."""
     references = api_pages()
@@ -56,7 +65,7 @@ def assemble(out: Path) -> None:
         name = f"{folder}/index.md"
         inside = sorted(page[:-3] for page in texts if page.startswith(f"{folder}/") and page != name)
         texts[name] = texts.get(name, f"# {folder.capitalize()}\n") + toctree(inside)
-    texts["index.md"] += "".join(toctree(list(pages), caption=title) for title, pages in CONTENTS)
+    texts["index.md"] += "".join(toctree(pages, caption=title) for title, pages in contents(texts))
     for name, text in texts.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)

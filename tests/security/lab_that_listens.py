@@ -7,7 +7,14 @@ import sys
 
 from indimail_kit.lab import Lab
 
-with Lab(seed=1, queue_count=1, **json.loads(sys.argv[1])) as lab:
-    lab.send()
-    print(lab.port, flush=True)
-    sys.stdin.read()
+
+def main() -> None:
+    """Start it, send a mail, say the port, wait."""
+    with Lab(seed=1, queue_count=1, **json.loads(sys.argv[1])) as lab:
+        lab.send()
+        print(lab.port, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
