@@ -16,6 +16,7 @@ from typing import Final
 
 from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, span_text
 from indimail_kit.admin.host_queue import LIFETIME_S
+from indimail_kit.admin.host_scanning import told_of_scanning
 from indimail_kit.control.cdb import open_rules
 from indimail_kit.control.tcprules import Rules, match_of
 from indimail_kit.errors import QueueError, RulesError
@@ -235,6 +236,11 @@ def _who_is_let_in(rules: Rules, path: Path) -> Iterator[Told]:
     if everybody.action != "deny" and "RELAYCLIENT" in everybody.environment:
         text = f"{path} sets RELAYCLIENT for a stranger (192.0.2.1)"
         yield Finding("open-relay", "control", path.name, text, (_check(path),))
+
+    for record in rules.records:
+        match = match_of(record)
+        rule = f"{path.name} rule {match.rule or ':'}"
+        yield from told_of_scanning(match.environment, area="control", subject=rule, look=(_check(path),))
 
 
 def _check(path: Path) -> str:

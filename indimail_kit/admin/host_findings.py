@@ -223,6 +223,9 @@ KINDS: Final = {
         _SCAN,
         "It has a file down, and supervise was told so: somebody wanted it, or it is not set up yet.",
     ),
+    "other-base": Kind(
+        Urgency.NOTE, _QUEUE, "What is said of the queue here is not said of the one that this service fills."
+    ),
     "service-unsupervised": Kind(
         Urgency.NOW, _SCAN, "Nothing starts it, and nothing starts it again when it ends: is svscan running?"
     ),

@@ -17,23 +17,18 @@ from pathlib import Path
 from typing import Final
 
 from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, span_text
+from indimail_kit.admin.host_scanning import argv_of, told_of_scanning
 from indimail_kit.control.envdir import read_envdir
 from indimail_kit.control.files import read_beginning
 from indimail_kit.control.supervise import Service, read_service
 from indimail_kit.errors import EnvdirError, QueueError, SuperviseError
 from indimail_kit.mailqueue.multi import check_free_space
-from indimail_kit.qhpsi.explanation import explain
-from indimail_kit.qhpsi.pitfalls import Danger, Pitfall
 
 MAX_SERVICES: Final = 500
 """Services that are looked at (unit: services); a directory with more is none of services."""
 
 MAX_RUN_BYTES: Final = 1 << 16
 """Octets of a run script that are read (unit: octets)."""
-
-_KEYS: Final = {Danger.PASSES: "scan-passes", Danger.REFUSES: "scan-refuses", Danger.IGNORED: "scan-note"}
-_USUAL: Final = frozenset({"large-unscanned", "access-denied", "stream-limit", "standard-input"})
-"""Pitfalls that are there on purpose on many hosts, or that depend on what cannot be seen here: a note, no alarm."""
 
 _DENIED: Final = os.strerror(errno.EACCES)
 _NS: Final = 10**9
@@ -180,33 +175,32 @@ def _variables(look: ServiceLook, queue: Path | None) -> Iterator[Told]:
             "open-relay", "services", look.name, text, (f"indimail-kit service set {look.directory} RELAYCLIENT",)
         )
     if queue is not None:
+        yield from _base(look, queue)
         yield from _room(look, queue)
 
 
 def _scanning(look: ServiceLook) -> Iterator[Told]:
     """Tell what QHPSI and its fellows do."""
-    explanation = explain(look.environment, is_looking=True)
-    explain_it = f"indimail-kit qhpsi explain --look --envdir {shlex.quote(str(look.directory / 'variables'))}"
     if "QHPSI" not in look.environment:
         if "smtpd" in look.name:
             yield Fact("configured", "services", look.name, "no QHPSI: mail is not scanned, unless tcp.smtp sets it")
         return
-    look.argv = explanation.argv
+    look.argv = argv_of(look.environment)
     yield Fact("configured", "services", look.name, f"QHPSI={look.environment['QHPSI']}")
-    for pitfall in explanation.warnings:
-        yield _of_pitfall(pitfall, look, explain_it)
+    variables = shlex.quote(str(look.directory / "variables"))
+    commands = (f"cat {variables}/QHPSI", f"indimail-kit qhpsi explain --look --envdir {variables}")
+    yield from told_of_scanning(look.environment, area="services", subject=look.name, look=commands)
 
 
-def _of_pitfall(pitfall: Pitfall, look: ServiceLook, explain_it: str) -> Finding:
-    """Return a pitfall of scanning as a finding."""
-    key = "scan-note" if pitfall.key in _USUAL else _KEYS[pitfall.danger]
-    variables = ", ".join(pitfall.variables)
-    text = f"{look.name}, {variables}: {pitfall.text}"
-    name = pitfall.variables[0]
-    commands = (f"cat {shlex.quote(str(look.directory / 'variables' / name))}", explain_it)
-    return Finding(
-        key, "services", look.name, text, commands, f"{pitfall.danger.value[0].upper()}{pitfall.danger.value[1:]}."
-    )
+def _base(look: ServiceLook, queue: Path) -> Iterator[Told]:
+    """Tell of a service that queues somewhere else than where it was looked."""
+    base = look.environment.get("QUEUE_BASE", "")
+    if not base or "smtpd" not in look.name:
+        return
+    places = {os.path.realpath(queue), os.path.dirname(os.path.realpath(queue))}  # noqa: PTH120 - the base of a queue
+    if os.path.realpath(base) not in places:
+        text = f"{look.name} queues into {base}, and {queue} was looked at"
+        yield Finding("other-base", "services", look.name, text, (f"indimail-kit doctor --queue {shlex.quote(base)}",))
 
 
 def _room(look: ServiceLook, queue: Path) -> Iterator[Told]:

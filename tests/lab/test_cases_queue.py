@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -139,6 +140,19 @@ def test_service_that_ends_by_itself_is_started_again(orphans: RunningCase) -> N
 
     assert orphans.site.wait_for(lambda: bool(read_service(directory, run_directories=()).is_up), 5.0)
     assert orphans.site.wait_for(lambda: orphans.lab._running().sender.is_running, 5.0)
+
+
+def test_real_svc_and_svstat_work_on_it(orphans: RunningCase) -> None:
+    """Daemontools' own programs see the played supervise as one, and are obeyed."""
+    directory = str(orphans.site.places.services / SEND)
+
+    def says(text: str) -> bool:
+        return text in subprocess.run(["svstat", directory], capture_output=True, text=True).stdout
+
+    subprocess.run(["svc", "-d", directory], check=True)
+    assert orphans.site.wait_for(lambda: says(": down "), 10.0)
+    subprocess.run(["svc", "-u", directory], check=True)
+    assert orphans.site.wait_for(lambda: says(f": up (pid {os.getpid()})"), 10.0)
 
 
 def test_nonsense_in_the_control_fifo_is_not_answered(orphans: RunningCase) -> None:
