@@ -206,13 +206,13 @@ def place(packed: PackedBlock, numbering: Numbering, *, compiled: bool) -> Event
     table = packed.table.copy()
     queue_codes = np.array([numbering.queues.code(name) for name in packed.queues], dtype=np.int64)
     table[:, codes.QUEUE] = queue_codes[table[:, codes.QUEUE]]
-    runs = table[:, codes.RUN]
-    runs[runs >= 0] = codes.TO_COUNT
+    table[table[:, codes.RUN] >= 0, codes.RUN] = codes.TO_COUNT
     numbering.count_runs(table, compiled=compiled)
     others: dict[int, Event] = {}
     block = EventBlock(
         table, memoryview(packed.octets), numbering.queues.names, others, packed.file, numbering.file_index,
         numbering.position, numbering.line_number, packed.byte_offset, packed.skipped_bytes, packed.is_whole, compiled,
+        numbering.utc_offset_s,
     )  # fmt: skip
     offsets, sizes = block.byte_offset, block.line_bytes
     for row, form_name, fields, text_start, label_kind, unix_ns in packed.others:

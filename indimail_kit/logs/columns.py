@@ -81,6 +81,7 @@ class EventBlock:
         skipped_bytes: Octets of the first line that were not kept.
         is_whole: Whether the last line has an end.
         is_compiled: Whether this log is read by compiled kernels.
+        utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
     """
 
     table: NDArray[np.int64] = field(repr=False)
@@ -95,6 +96,7 @@ class EventBlock:
     skipped_bytes: int
     is_whole: bool
     is_compiled: bool = False
+    utc_offset_s: int = 0
 
     def __len__(self) -> int:
         """Return the number of lines."""
@@ -176,6 +178,7 @@ class EventBlock:
                 byte_offset=offsets[row],
                 line_bytes=sizes[row],
                 is_whole=self.is_whole or row < len(self) - 1,
+                utc_offset_s=self.utc_offset_s,
             )
             if runs[row] >= 0:
                 object.__setattr__(event, "run", runs[row])  # ours: the grammar has just made it

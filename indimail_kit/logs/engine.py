@@ -110,10 +110,12 @@ class Numbering:
         queue_codes = [self.queues.code(name) for name in names]
         if queue_codes != list(range(len(names))):
             table[:, codes.QUEUE] = np.array(queue_codes, dtype=np.int64)[table[:, codes.QUEUE]]
+        if self.utc_offset_s:
+            table[table[:, codes.LABEL] == codes.ISO, codes.UNIX_NS] -= self.utc_offset_s * 10**9
         others: dict[int, Event] = {}
         block = EventBlock(
             table, raw.octets, self.queues.names, others, raw.file, self.file_index, self.position, self.line_number,
-            raw.byte_offset, raw.skipped_bytes, is_whole, compiled,
+            raw.byte_offset, raw.skipped_bytes, is_whole, compiled, self.utc_offset_s,
         )  # fmt: skip
         rows = np.flatnonzero(table[:, codes.KIND] == codes.UNREAD).tolist() if unread else []
         offsets, sizes = (block.byte_offset, block.line_bytes) if unread else ((), ())

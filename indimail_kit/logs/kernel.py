@@ -52,13 +52,11 @@ from indimail_kit.logs.kernel_codes import (
     UNIX_NS,
     UNREAD,
 )
+from indimail_kit.logs.kernel_labels import FAILED, civil_at, digits_at, hex_at, label_at
 
 if TYPE_CHECKING:
     Octets = Any  # of a block: an array when compiled, bytes when not
     Table = Any  # array of int64, one row a line, with the columns of `kernel_codes`
-
-FAILED: Final = -1
-"""Position behind something that is not there."""
 
 MAX_NAMES: Final = 256
 """Most names of queues in one block that are read here; lines with others are the grammar's."""
@@ -68,10 +66,6 @@ NAME_OCTETS: Final = 64
 
 _MAX_DIGITS: Final = 18  # as fields.MAX_DIGITS
 _MAX_LINE: Final = 64 * 1024  # as blocks.MAX_LINE_BYTES
-_NS: Final = 10**9
-_MAX_SECONDS: Final = 9 * 10**9
-_TAI64N, _SPLOGGER, _UNIX, _NONE = 0, 2, 3, 5
-_DIGITS: Final = bytes(b"0123456789abcdef".find(octet) & 0xFF for octet in range(256))
 _BLANK, _COLON = 32, 58
 
 
@@ -106,51 +100,6 @@ def token_end(octets: Octets, at: int, end: int) -> int:
     while at < end and octets[at] != _BLANK:
         at += 1
     return at
-
-
-def hex_at(octets: Octets, at: int) -> int:
-    """Read eight lower-case hexadecimal digits; FAILED if they are not."""
-    value, seen = 0, 0
-    for index in range(at, at + 8):
-        digit = _DIGITS[octets[index]]  # no branch: half of the digits would be guessed wrong
-        value = value * 16 + digit
-        seen |= digit
-    return value if seen < 16 else FAILED
-
-
-def label_at(octets: Octets, start: int, end: int) -> tuple[int, int, int]:
-    """Read the stamp; return its kind, its time and the position of the text, FAILED for a stamp of another sort.
-
-    Source: `labels.split_label`; multilog's labels of 1970 … 2106, splogger's and matchup's seconds, or no stamp.
-    """
-    if start == end:
-        return _NONE, NO_TIME, FAILED
-    if octets[start] == 64:
-        if end - start < 27 or octets[start + 25] != _BLANK or hex_at(octets, start + 1) != 0x40000000:
-            return _NONE, NO_TIME, FAILED
-        seconds, nanoseconds = hex_at(octets, start + 9), hex_at(octets, start + 17)
-        if seconds < 0 or not 0 <= nanoseconds < _NS:
-            return _NONE, NO_TIME, FAILED
-        return _TAI64N, (seconds - 10) * _NS + nanoseconds, start + 26
-    if 97 <= octets[start] <= 122:
-        return _NONE, NO_TIME, start
-    at, seconds = start, 0
-    while at < end and 48 <= octets[at] <= 57 and at - start < 10:
-        seconds = seconds * 10 + octets[at] - 48
-        at += 1
-    if at == start or at >= end or octets[at] != 46 or seconds > _MAX_SECONDS:
-        return _NONE, NO_TIME, FAILED
-    begin, fraction, at = at + 1, 0, at + 1
-    while at < end and 48 <= octets[at] <= 57 and at - begin < 9:
-        fraction = fraction * 10 + octets[at] - 48
-        at += 1
-    if at >= end or octets[at] != _BLANK:
-        return _NONE, NO_TIME, FAILED
-    if at - begin == 9:
-        return _UNIX, seconds * _NS + fraction, at + 1
-    if at - begin == 6:
-        return _SPLOGGER, seconds * _NS + fraction * 1000, at + 1
-    return _NONE, NO_TIME, FAILED
 
 
 def name_code(octets: Octets, at: int, end: int, names: Any, name_sizes: Any) -> int:
@@ -393,7 +342,8 @@ def scan(octets: Octets, ends: Any, table: Table, names: Any, name_sizes: Any) -
 
 
 KERNELS: Final = (
-    word_at, number_at, token_end, hex_at, label_at, name_code, queue_at, delivery_at, read_status, read_starting,
+    word_at, number_at, token_end, hex_at, digits_at, civil_at, label_at,
+    name_code, queue_at, delivery_at, read_status, read_starting,
     read_ended, read_info, read_message, read_bounce, address_at, read_todo_recipient, without_mode, read_todo_file,
     read_text, scan,
 )  # fmt: skip

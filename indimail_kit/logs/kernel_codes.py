@@ -98,3 +98,6 @@ NO_RUN: Final = -1
 """RUN of a line that belongs to no run of qmail-send."""
 TO_COUNT: Final = -3
 """RUN of a line whose run is still to be counted."""
+
+ISO: Final = 1
+"""LABEL of tai64nlocal's stamps, which are in local time."""

@@ -145,7 +145,16 @@ def _keep(file_name: str, octets: bytes) -> None:
                 file.write(b"%08x" % zlib.crc32(octets) + octets)
                 os.fchmod(file.fileno(), 0o644)
             Path(new).replace(place / file_name)
+            if place.parent == Path(__file__).parent:
+                _forget_others(place, *file_name.split("-")[:2])
             return
+
+
+def _forget_others(place: Path, name: str, version: str) -> None:
+    """Remove what was made of sources that are not here any more."""
+    for old in place.glob(f"{name}-*.o"):
+        if old.name.split("-")[1] != version:
+            old.unlink(missing_ok=True)
 
 
 # What is made with LLVM.

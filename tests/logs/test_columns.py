@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,11 @@ def rows_of(block: EventBlock) -> Iterator[tuple[Any, ...]]:
     yield from zip(*columns, strict=True)
 
 
-def assert_same(*sources: bytes | Path, compiled: bool, **options: Any) -> None:
+def assert_same(*sources: bytes | Path, compiled: bool, utc_offset_s: int = 0, **options: Any) -> None:
     """Compare every attribute of every line with the grammar's."""
-    events = read_events(*sources)
+    events = read_events(*sources, utc_offset_s=utc_offset_s)
     count = 0
-    for block in read_blocks(*sources, compiled=compiled, **options):
+    for block in read_blocks(*sources, compiled=compiled, utc_offset_s=utc_offset_s, **options):
         for row in rows_of(block):
             event = next(events)
             said = tuple(getattr(event, name) for name in ATTRIBUTES)
@@ -107,6 +108,27 @@ ODD_LINES = (
     b"1700000000.123456 new msg 1",
     b"1700000000.12345678 new msg 1",
     b"2010-03-15 08:30:54 new msg 1",
+    b"2010-03-15 08:30:54.994200500 new msg 1",
+    b"2000-02-29 23:59:59.999999999 new msg 1",
+    b"2100-02-29 00:00:00.000000000 new msg 1",
+    b"2024-02-29 00:00:00.000000000 new msg 1",
+    b"2024-04-31 00:00:00.000000000 new msg 1",
+    b"2010-13-15 08:30:54.994200500 new msg 1",
+    b"2010-00-15 08:30:54.994200500 new msg 1",
+    b"2010-03-00 08:30:54.994200500 new msg 1",
+    b"2010-03-15 24:30:54.994200500 new msg 1",
+    b"2010-03-15 08:60:54.994200500 new msg 1",
+    b"2010-03-15 08:30:60.994200500 new msg 1",
+    b"2010-03-15 08:30:54.99420050a new msg 1",
+    b"2010-03-15 08:30:54,994200500 new msg 1",
+    b"2010-03-15T08:30:54.994200500 new msg 1",
+    b"2010-03-15 08:30:54.994200500Z new msg 1",
+    b"2010-03-15 08:30:54.994200500",
+    b"2010-03-15 08:30:54.994200500 ",
+    b"1969-12-31 23:59:59.999999999 new msg 1",
+    b"2199-12-31 23:59:59.999999999 new msg 1",
+    b"2200-01-01 00:00:00.000000000 new msg 1",
+    b"9999-12-31 23:59:59.999999999 new msg 1",
     b"1.000000000 ",
     b"new msg 01",
     b"new msg 1 ",
@@ -278,3 +300,23 @@ def test_the_events_of_a_block_are_the_grammars(recorded: Callable[[str], bytes]
     octets = recorded("logs/send-odd-lines-queue1.tai64n.log.gz")
     (block,) = read_blocks(octets)
     assert list(block.events()) == list(read_events(octets))
+
+
+@pytest.mark.parametrize("compiled", WAYS)
+def test_local_stamps_are_read_by_the_kernel_and_moved_by_the_offset(
+    recorded: Callable[[str], bytes], compiled: bool
+) -> None:
+    """A log through tai64nlocal: the grammar reads no more of it than of the log itself, and says the same."""
+    lines = recorded("logs/send-odd-lines-queue1.tai64n.log.gz").splitlines()
+    stamps = [datetime(2024, 1, 1) + timedelta(hours=7, seconds=7 * number) for number in range(len(lines))]  # noqa: DTZ001  # local
+    local = b"".join(
+        f"{stamp:%Y-%m-%d %H:%M:%S}.{number:09}".encode() + line[25:] + b"\n"
+        for number, (stamp, line) in enumerate(zip(stamps, lines, strict=True))
+    )
+    assert_same(local, compiled=compiled, utc_offset_s=19_800)
+    (block,) = read_blocks(local, compiled=compiled, utc_offset_s=19_800)
+    (plain,) = read_blocks(b"\n".join(lines) + b"\n", compiled=compiled)
+    assert (len(block.others), list(block.events())) == (
+        len(plain.others),
+        list(read_events(local, utc_offset_s=19_800)),
+    )
