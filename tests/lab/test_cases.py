@@ -116,7 +116,7 @@ SEEN_BY_DOCTOR = {
     "qhpsi-path": ("scan-refuses", "clamdscan: No such file"),
     "qhpsi-words": ("scan-passes", "Several words and no %s"),
     "no-clear-password": ("logins-mixed", "and got in, too"),
-    "password-guessing": ("guessing", "(4 users, 30 times)"),
+    "password-guessing": ("guessing", "(10 users, 30 times)"),
     "disk-full": ("base-stranger", "(1,048,576 octets)"),
     "mail-loop": ("mail-loops", "too many hops"),
 }
