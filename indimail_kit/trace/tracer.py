@@ -9,6 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -54,9 +55,11 @@ class Tracer:
         has_recordings: Whether a recorded session has a mail.
         unread: Path and reason of each mail that is there and could not be read.
 
+    The logs are cut into what can be asked when the first question comes; a log whose tables lack a column raises
+    SchemaError then.
+
     Raises:
         TraceError: A clock that nobody has; a place that is neither a mail nor a Maildir.
-        SchemaError: A log whose tables lack a column.
         OSError: A mailbox cannot be read.
     """
 
@@ -71,8 +74,7 @@ class Tracer:
     ) -> None:
         self.logs, self.queues, self.mails = tuple(logs), queues, tuple(map(Path, mails))
         self.ahead_s = MappingProxyType(dict(ahead_s or {}))
-        clocks = Clocks(self.ahead_s)
-        self._indexes = [LogIndex(log, clocks) for log in self.logs]
+        self._clocks = clocks = Clocks(self.ahead_s)
         by_qp: dict[int, list[DeliveredMail]] = defaultdict(list)
         unread: list[tuple[Path, str]] = []
         for mail in read_mails(self.mails, clocks, unread):
@@ -83,13 +85,23 @@ class Tracer:
         for one in read_recordings(recordings, clocks):
             recorded[one.qp].append(one)
         self.has_recordings = bool(recorded)
-        self._material = Material(
+        self._delivered, self._recorded = by_qp, recorded
+
+    @cached_property
+    def _indexes(self) -> list[LogIndex]:
+        """Return the logs, cut for being asked: made with the first question, for a long log takes seconds."""
+        return [LogIndex(log, self._clocks) for log in self.logs]
+
+    @cached_property
+    def _material(self) -> Material:
+        """Return everything, joined as far as it can be without a question."""
+        return Material(
             indexes=self._indexes,
             scans=ScanJoiner(self._indexes),
             mails=MailJoiner(self._indexes),
-            files=QueueFiles(queues),
-            delivered=by_qp,
-            recorded=recorded,
+            files=QueueFiles(self.queues),
+            delivered=self._delivered,
+            recorded=self._recorded,
             has_mailboxes=bool(self.mails),
             has_recordings=self.has_recordings,
         )

@@ -178,3 +178,19 @@ def test_more_than_twenty_others_are_counted(write_log):
     told = trace.message(5, logs=[write_log(*lines)])
 
     assert ([*told.lines()][-1], len(told.document()["others"])) == ("  … and 9 more", 29)
+
+
+def test_a_long_log_is_cut_only_when_somebody_asks() -> None:
+    """An administrator's desk has a tracer ready for every log, and many a night nobody asks it."""
+
+    class Untouchable:
+        name = "a log"
+
+        @property
+        def events(self) -> object:
+            raise AssertionError("read before a question")
+
+    tracer = trace.Tracer(logs=[Untouchable()])
+
+    with pytest.raises(AssertionError, match="before a question"):
+        tracer.message(5)
