@@ -14,7 +14,9 @@ messages::
 - `blocks`: files -> blocks of octets; `engine`: blocks -> columns (`kernel`, `columns`) or events; `speed`: how fast
 - `join`: blocks -> deliveries and messages as columns (`join_kernel`); `matchup`: as values; `log`: all together
 - `cluster`: the same on many machines, over Dask
-- `follow`: a log that is being written, over every turn of multilog's files (`rotation`, `position`)
+- `follow`: a log that is being written, over every turn of multilog's files (`rotation`, `position`); `live_log`: the
+  same as tables that grow
+- `files`: which files a log is in, opened one after the other
 - `redact`: logs that can be shared; `pseudonyms` for names, `redact_words` for free text
 - `clamav_health`: whether the scanner's database, reloads and updates are in order; `clamav_runs` beside it
 - `writer`: the file `current` as multilog writes it
@@ -41,6 +43,7 @@ from indimail_kit.logs.join import JoinedBlock as JoinedBlock
 from indimail_kit.logs.join import Joiner as Joiner
 from indimail_kit.logs.join import join_blocks as join_blocks
 from indimail_kit.logs.labels import split_label as split_label
+from indimail_kit.logs.live_log import LiveLog as LiveLog
 from indimail_kit.logs.log import Log as Log
 from indimail_kit.logs.log import read as read
 from indimail_kit.logs.matchup import Delivery as Delivery
@@ -65,6 +68,7 @@ __all__ = [
     "Form",
     "JoinedBlock",
     "Joiner",
+    "LiveLog",
     "Log",
     "LogWriter",
     "Matched",

@@ -4,9 +4,8 @@
 what each byte of a login is, `Eavesdropper` what a listener has of it; `ScanPanel`, `PolicyExplorer` and
 `DeliveredView` show a scan, what every scan leads to, and what it leaves in the mailbox; `QueueTimeMachine`,
 `QueueBrowser` and `QueueShape` show a queue; `AdminDesk` shows a server, `StuckMail` why mail waits, `QueueScanPanel`
-scans what waits,
-`PlanPanel` changes a queue after a yes; `LogExplorer` shows a log, `DelayChart`, `ConcurrencyChart` and
-`ReasonChart` draw it; `TraceView` follows one message across all of them;
+scans what waits, `PlanPanel` changes a queue after a yes; `LogExplorer` shows a log, `LiveLogExplorer` one that grows,
+`DelayChart`, `ConcurrencyChart` and `ReasonChart` draw it; `TraceView` follows one message across all of them;
 `CasePanel` has a broken server to practise on. Each widget has a plain function beside it
 that gives the same as values: `Lab.send`, `journeys_frame` for the table, `journey_html` and `station_html` for what
 is seen; `auth.annotate`, `auth.derivation` and `auth.eavesdrop` for a login; `policy_table` and `added_fields` for a
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from indimail_kit.widgets.log_chart_views import DelayChart as DelayChart
     from indimail_kit.widgets.log_chart_views import ReasonChart as ReasonChart
     from indimail_kit.widgets.log_explorer import LogExplorer as LogExplorer
+    from indimail_kit.widgets.log_live import LiveLogExplorer as LiveLogExplorer
     from indimail_kit.widgets.markup import journey_html as journey_html
     from indimail_kit.widgets.markup import journeys_html as journeys_html
     from indimail_kit.widgets.markup import station_html as station_html
@@ -67,6 +67,7 @@ _HOMES: Final = {
     "DeliveredView": "delivered_view",
     "Eavesdropper": "eavesdropper",
     "JourneyView": "journey_view",
+    "LiveLogExplorer": "log_live",
     "LogExplorer": "log_explorer",
     "PlanPanel": "plan_panel",
     "PolicyExplorer": "policy_explorer",
@@ -106,6 +107,7 @@ __all__ = [
     "DeliveredView",
     "Eavesdropper",
     "JourneyView",
+    "LiveLogExplorer",
     "LogExplorer",
     "PlanPanel",
     "PolicyExplorer",

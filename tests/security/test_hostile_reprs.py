@@ -67,6 +67,7 @@ WIDGETS = {
     "DeliveredView": "tests/widgets/test_delivered.py::test_hostile_lines_stay_text",
     "Eavesdropper": "tests/widgets/test_eavesdropper.py::test_static_html_stays_behind_the_door",
     "JourneyView": "tests/widgets/test_journey_view.py::test_hostile_mail_brings_nothing_into_any_output",
+    "LiveLogExplorer": "tests/widgets/test_log_hostile.py",
     "LogExplorer": "tests/widgets/test_log_hostile.py",
     "PlanPanel": "tests/widgets/test_plan_panel.py::test_hostile_names_stay_text",
     "PolicyExplorer": "tests/widgets/test_policy.py::test_hostile_addresses_stay_text",

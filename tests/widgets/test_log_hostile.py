@@ -25,7 +25,7 @@ from indimail_kit.logs.matchup_text import matchup_text
 from indimail_kit.logs.redact import Redactor, redact_lines
 from indimail_kit.tables import questions
 from indimail_kit.visible import is_hidden
-from indimail_kit.widgets import ConcurrencyChart, DelayChart, LogExplorer, ReasonChart
+from indimail_kit.widgets import ConcurrencyChart, DelayChart, LiveLogExplorer, LogExplorer, ReasonChart
 from indimail_kit.widgets.log_pages import VIEWS
 
 pytestmark = pytest.mark.crash
@@ -290,6 +290,17 @@ def test_the_explorer_has_no_element_of_a_stranger(view: str, log: logs.Log, str
         assert hidden(repr(explorer) + json.dumps(explorer.rows.as_document(), ensure_ascii=False)) == set()
     explorer.close()
     assert found == []
+
+
+def test_the_live_explorer_has_no_element_of_a_stranger(directory: Path, log: logs.Log, strangers: Any) -> None:
+    """The same log, followed: its words, its first page and an opened row."""
+    explorer = LiveLogExplorer(directory, view="unknown")
+    assert len(explorer.log or ()) == len(log)
+    assert explorer.rows is not None
+    explorer.opened = explorer.rows.rows[0].key
+    assert strangers(explorer.static_html()) == []
+    assert hidden(repr(explorer) + json.dumps(explorer.rows.as_document(), ensure_ascii=False)) == set()
+    explorer.close()
 
 
 @pytest.mark.parametrize("chart", [DelayChart, ConcurrencyChart, ReasonChart])
