@@ -109,6 +109,7 @@ def play(
     max_pid: int | None = None,
     length_s: int = _DAY_S,
     numbers: Mapping[int, int] | None = None,
+    is_silent: bool = False,
 ) -> DemoServer:
     """Play a day, or its beginning, and return the server as it stands then.
 
@@ -120,13 +121,15 @@ def play(
         max_pid: Largest process id; None without one.
         length_s: How much of the day is played (unit: s).
         numbers: Message numbers of some mails, see `DemoServer`.
+        is_silent: Whether no line is written.
     """
     random = Random(seed)  # noqa: S311 - a picture, no secret
-    server = DemoServer(random, queues=queues, start_ns=start_s * NS, max_pid=max_pid, numbers=numbers)
+    start_ns = start_s * NS
+    server = DemoServer(random, queues=queues, start_ns=start_ns, max_pid=max_pid, numbers=numbers, is_silent=is_silent)
     for after_s, client in sorted(_arrivals(random, messages)):
-        server.expect_mail((start_s * NS) + int(after_s * NS), client)
+        server.expect_mail(start_ns + int(after_s * NS), client)
     for after_s in sorted(_guesses(random, messages)):
-        server.expect_guess(start_s * NS + int(after_s * NS), _GUESSER)
+        server.expect_guess(start_ns + int(after_s * NS), _GUESSER)
     server.run(until_ns=(start_s + length_s) * NS)
     return server
 

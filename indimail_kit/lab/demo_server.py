@@ -94,6 +94,7 @@ class DemoServer:
         start_ns: int,
         max_pid: int | None = None,
         numbers: Mapping[int, int] | None = None,
+        is_silent: bool = False,
     ) -> None:
         """Prepare a day.
 
@@ -103,7 +104,9 @@ class DemoServer:
             start_ns: When the day begins (unit: ns since 1970).
             max_pid: Largest process id; None without one.
             numbers: Place among the mails -> its message number; the others get made-up ones.
+            is_silent: Whether no line is written; what happens is the same.
         """
+        self._is_silent = is_silent
         self.send_lines: list[tuple[int, bytes]] = []
         self.smtpd_lines: list[tuple[int, bytes]] = []
         self.clamd_lines: list[tuple[int, bytes]] = []
@@ -359,7 +362,8 @@ class DemoServer:
         )
 
     def _say(self, lines: list[tuple[int, bytes]], form: str, **fields: GivenValue) -> None:
-        lines.append((self._now_ns, format_line(form, **fields)))
+        if not self._is_silent:
+            lines.append((self._now_ns, format_line(form, **fields)))
 
     def _pass(self, at_least_ms: int, at_most_ms: int) -> None:
         """Let a moment go by before the next line; what is to happen meanwhile happens after it."""

@@ -88,7 +88,7 @@ def make_site(directory: str | os.PathLike[str], *, seed: int = 1, now_s: int | 
         raise LabError(f"no demo server at {place}: it is not empty")
     now_s = int(time.time()) if now_s is None else now_s
     start_s = now_s - _NOON_S
-    first = play(MESSAGES, seed=seed, queues=QUEUES, start_s=start_s, length_s=_NOON_S)
+    first = play(MESSAGES, seed=seed, queues=QUEUES, start_s=start_s, length_s=_NOON_S, is_silent=True)
     waiting = [index for index, mail in enumerate(first.mails) if mail.queued_ns and not mail.ended_ns]
     layouts = {f"queue{number}": create_queue(place / "queue" / f"queue{number}") for number in range(1, QUEUES + 1)}
     numbers = _write(layouts, [(index, first.mails[index]) for index in waiting], now_s)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 TITLE: Final = "A mail server, looked at"
 DEMO: Final = "This is a demonstration server at noon. Name your own queue base and logs, and press Look."
+ROOT: Final = "You are root here: to look, a user who may only read is enough, and safer."
 VIEWS: Final = ("stuck", "shape", "browser", "trace", "scan", "plans")
 """The views of a desk, in the order of a night."""
 
@@ -250,7 +251,8 @@ class AdminDesk(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._fill_form()
         self._build(look)
         taken = f"Looked at {moment_text(look.overview.taken_ns)} UTC."
-        self.status.say(f"{taken} {DEMO}" if self.is_demo else taken)
+        more = DEMO if self.is_demo else ROOT if os.geteuid() == 0 else ""
+        self.status.say(f"{taken} {more}".strip())
 
     @t.observe("overview")
     def _on_overview(self, change: t.Bunch) -> None:
@@ -315,7 +317,7 @@ def question_of(key: str, picture: Snapshot) -> str:
 
 def _field(name: str) -> w.Text:
     words, placeholder = _FIELDS[name]
-    field = w.Text(description=words, placeholder=placeholder)
+    field = w.Text(description=words, placeholder=placeholder, tooltip=f"{words}: {placeholder}")
     field.style.description_width = "6em"
     if name in _LONG:
         field.add_class("ik-desk-long")
