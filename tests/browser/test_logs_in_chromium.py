@@ -30,8 +30,13 @@ place = root / "<b>hostile"
 place.write_bytes(b"".join(stamp + line + b"\\n" for line in lines))"""
 """A log that is hostile wherever somebody else's words stand."""
 
+LIVE = """
+(Path.cwd() / "live").mkdir()
+(Path.cwd() / "live" / "current").write_bytes(b"new msg 7 queue1\\n")"""
+
 CELLS = {
     "log": (DAY, "view = kit.widgets.LogExplorer(places['send'])\nview"),
+    "live": (DAY + LIVE, "view = kit.widgets.LiveLogExplorer(Path.cwd() / 'live', every_s=0.2)\nview"),
     "empty": (DAY, "view = kit.widgets.LogExplorer()\nview"),
     "hostile-log": (DAY + HOSTILE, "view = kit.widgets.LogExplorer(place, view='reasons', opened='r0')\nview"),
 }
@@ -258,6 +263,23 @@ def test_files_are_dropped(open_view, jupyter, saved_text, tmp_path):
 
     assert "30,000 lines" in view.locator(".ik-place").first.inner_text()
     assert ("canary" in raw, "canary" in saved, view.locator(".ik-command:visible").count()) == (True, False, 0)
+    assert (opened.console_errors, opened.outside) == ([], [])
+
+
+def test_a_log_that_grows_grows_on_the_page(open_view, jupyter):
+    """New lines come by themselves; the opened row stays open with its new lines, and the focus where it was."""
+    opened, view = open_view("live")
+    view.locator(".ik-log-row").first.focus()
+    view.page.keyboard.press("Enter")
+    view.locator(".ik-log-panel").wait_for()
+    label = view.page.evaluate("document.activeElement.className")
+    with (jupyter.root / "live" / "current").open("ab") as file:
+        file.write(b"end msg 7 qmail-send: queue1\nnew msg 8 queue1\n")
+    view.get_by_role("button", name="messages 2").wait_for()
+    view.locator(".ik-log-raw", has_text="end msg 7").wait_for()
+
+    assert view.locator(".ik-log-raw").all_inner_texts() == ["new msg 7 queue1", "end msg 7 qmail-send: queue1"]
+    assert view.page.evaluate("document.activeElement.className") == label
     assert (opened.console_errors, opened.outside) == ([], [])
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -162,3 +164,37 @@ def test_who_wants_to_know_hears_of_every_octet_of_the_file(ending: str, tmp_pat
     told: list[int] = []
     assert octets_of(read_raw_blocks(Told(path, told.append))) == b"".join(LINES)
     assert sum(told) == path.stat().st_size
+
+
+FLIPS = 20_000 if os.environ.get("INDIMAIL_KIT_CRASH") == "full" else 600
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+def test_a_damaged_file_gives_what_can_be_read_and_a_sentence(ending: str, tmp_path: Path) -> None:
+    """Octets flipped, cut out, put in, 600 times or 20,000 in `make crash`: a FormatError or a log, nothing else."""
+    source = random.Random(6)  # noqa: S311 - damage, not secrets
+    octets = b"".join(LINES[:300])
+    if ending == ".zst":
+        compressor = pytest.importorskip("zstandard", reason="needs the extra logs").ZstdCompressor(write_checksum=True)
+        whole = compressor.compress(octets)
+    else:
+        whole = gzip.compress(octets)
+    path = tmp_path / f"log{ending}"
+    ends = Counter[str]()
+    for _ in range(FLIPS):
+        broken = bytearray(whole)
+        for _ in range(source.randint(1, 3)):
+            place = source.randrange(len(broken))
+            broken[place : place + source.randrange(3)] = source.randbytes(source.randrange(1, 3))
+        path.write_bytes(broken)
+        seen, fault = b"", None
+        try:
+            for block in read_raw_blocks(path):
+                seen += bytes(block.octets)
+        except FormatError as error:
+            fault = str(error)
+        assert fault is None or f"; {len(seen):,} octets of its log were read before" in fault
+        ends["told" if fault else "same" if seen == octets else "other"] += 1
+    assert ends["told"] > 0.9 * FLIPS
+    assert ends["other"] < 0.01 * FLIPS
