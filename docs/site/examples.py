@@ -101,7 +101,10 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = MappingProxyType(
         "logs follow": (Example("logs follow --all --once log", shown=6),),
         "trace": (Example("trace --qp {qp} --log send.log --log smtpd.log --log clamd.log"),),
         "service status": (Example("service status service/clamd", exit_code=1),),
-        "doctor": (Example("doctor", shown=30),),
+        "doctor": (
+            Example("doctor", shown=30),
+            Example("doctor --queue queue1 --log send.log", exit_code=1, shown=30),
+        ),
     }
 )
 """Verb -> what is tried, in this order: a later one may need what an earlier one has made."""

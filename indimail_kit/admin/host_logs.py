@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, span_text
+from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, counted, span_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +83,12 @@ class LogLook:
     last_ns: int | None = None
     is_send: bool = False
     log: Log | None = field(default=None, repr=False)
+
+    @property
+    def tail(self) -> str:
+        """Return the command that shows its last lines."""
+        file = self.directory / "current" if self.directory.is_dir() else self.directory
+        return f"tail {shlex.quote(str(file))}"
 
 
 def find_logs(places: Iterable[Path]) -> tuple[list[Path], list[Told]]:
@@ -166,7 +172,7 @@ def told_of_silence(looks: Iterable[LogLook], newest_birth_ns: int | None) -> It
     if lag_s > LAG_S:
         text = f"{look.directory} ends {span_text(lag_s)} before the newest message in the queue was preprocessed"
         where = shlex.quote(str(look.directory))
-        yield Finding("log-silent", "logs", look.directory.name, text, (f"ls -la {where}", f"tail {where}/current"))
+        yield Finding("log-silent", "logs", look.directory.name, text, (f"ls -la {where}", look.tail))
 
 
 def _told_of(log: Log, look: LogLook, quoted: str, now_ns: int) -> Iterator[Told]:
@@ -211,9 +217,7 @@ def _delta(seconds: float) -> Any:
 def _times(look: LogLook, quoted: str, age_s: float) -> Iterator[Told]:
     if age_s < -AHEAD_S:
         text = f"{look.directory}: the last line is {span_text(-age_s)} ahead of this host's clock"
-        yield Finding(
-            "clock-ahead", "logs", look.directory.name, text, ("date -u", f"tail {quoted}/current | tai64nlocal")
-        )
+        yield Finding("clock-ahead", "logs", look.directory.name, text, ("date -u", f"{look.tail} | tai64nlocal"))
     elif age_s > QUIET_S:
         text = f"{look.directory}: no line for {span_text(age_s)}"
         yield Finding("log-quiet", "logs", look.directory.name, text, (f"ls -la {quoted}",))
@@ -228,7 +232,7 @@ def _lines(log: Log, recent: pd.DataFrame, name: str, quoted: str) -> Iterator[T
     loud = recent[recent["severity"].isin(["alert", "error", "warning"]) & ~recent["kind"].isin(_CALM)]
     loud = loud[loud["program"].isin(["qmail-send", "todo-proc", "qmail-clean", "slowq-send", "qscheduler"])]
     if not loud.empty:
-        text = f"{len(loud):,} complaints of qmail-send in {name}, the last: {_begin(loud['text'].iloc[-1])}"
+        text = f"{counted(len(loud), 'complaint')} of qmail-send in {name}, the last: {_begin(loud['text'].iloc[-1])}"
         yield Finding("send-complains", "logs", name, text, (f"indimail-kit logs events {quoted}",))
 
 
@@ -286,8 +290,12 @@ def _clients(recent: pd.DataFrame, name: str, quoted: str) -> Iterator[Told]:
     is_guessing = failures["is_guessing"] | ((failures["wrong_passwords"] >= _MANY) & (failures["logins"] == 0))
     guessers = failures[is_guessing]
     if not guessers.empty:
-        rows = guessers.head(_SHOWN).itertuples()
-        first = ", ".join(f"{row.remote_ip} ({row.users} users, {row.wrong_passwords} times)" for row in rows)
+        first = ", ".join(
+            f"{address} ({counted(int(users), 'user')}, {times} times)"
+            for address, users, times in zip(
+                *(guessers[column].head(_SHOWN) for column in ("remote_ip", "users", "wrong_passwords")), strict=True
+            )
+        )
         yield Finding("guessing", "logs", name, f"somebody tries passwords in {name}: {first}", look)
     others = failures[~is_guessing & (failures["wrong_passwords"] >= _WRONG_PASSWORDS)]
     if not others.empty:
@@ -298,10 +306,12 @@ def _clients(recent: pd.DataFrame, name: str, quoted: str) -> Iterator[Told]:
     refused = recent[recent["kind"] == "smtpd_refused"]
     is_forever = refused["text"].str.contains("(permanent)", regex=False)
     if is_forever.any():
-        yield Fact("running", "logs", name, f"{int(is_forever.sum()):,} recipients' mail refused for good: viruses")
+        yield Fact(
+            "running", "logs", name, f"mail for {counted(int(is_forever.sum()), 'recipient')} refused for good: viruses"
+        )
     for key, put_off in _by_cause(refused[~is_forever]):
         example = _begin(put_off["text"].iloc[-1])
-        text = f"{name}: qmail-queue put off {len(put_off):,} recipients' mail, the last: {example}"
+        text = f"{name}: qmail-queue put off mail for {counted(len(put_off), 'recipient')}, the last: {example}"
         yield Finding(key, "logs", name, text, look)
 
 
@@ -332,7 +342,7 @@ def _scanner(log: Log, recent: pd.DataFrame, name: str, quoted: str) -> Iterator
     kinds = set(log.kinds)
     failed = recent[recent["kind"].isin(["clamd_scan_error", "clamd_path_check"])]
     if not failed.empty:
-        text = f"{len(failed):,} scans failed in {name}, the last: {_begin(failed['text'].iloc[-1])}"
+        text = f"{counted(len(failed), 'failed scan')} in {name}, the last: {_begin(failed['text'].iloc[-1])}"
         yield Finding("scans-fail", "logs", name, text, (f"indimail-kit logs events {quoted}",))
     if not any(kind.startswith("freshclam_") for kind in kinds):
         return
@@ -341,4 +351,4 @@ def _scanner(log: Log, recent: pd.DataFrame, name: str, quoted: str) -> Iterator
     health = clamav_health(log.events_list)
     if health.failed_in_a_row >= _FRESHCLAM_FAILURES:
         text = f"freshclam failed {health.failed_in_a_row} times in a row in {name}"
-        yield Finding("freshclam-fails", "logs", name, text, (f"tail {quoted}/current",))
+        yield Finding("freshclam-fails", "logs", name, text, (f"indimail-kit logs events {quoted}",))

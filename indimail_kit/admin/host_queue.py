@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, span_text
+from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, counted, span_text
 from indimail_kit.admin.queue_holder import find_holder
 from indimail_kit.errors import MissingPartError, QueueError
 from indimail_kit.mailqueue.beneath import opened_queue
@@ -102,7 +102,7 @@ def tell_of_queues(
         yield from _deliverer(layout, pictures[-1], proc, unheld)
     if unheld:
         count = sum(unheld.values())
-        text = f"{count:,} message{'' if count == 1 else 's'} in {', '.join(unheld)}, and no qmail-send holds "
+        text = f"{counted(count, 'message')} in {', '.join(unheld)}, and no qmail-send holds "
         look = (f"indimail-kit service status {shlex.quote(str(service))}/qmail-send*",)
         text += "it" if len(unheld) == 1 else "them"
         yield Finding("nobody-delivers", "queue", ", ".join(unheld), text, look)
@@ -201,7 +201,7 @@ def _deliverer(layout: QueueLayout, picture: Snapshot, proc: Path, unheld: dict[
     except OSError as error:
         yield Finding("holder-unknown", "queue", layout.name, f"{error.filename}: {error.strerror}")
         return
-    mail = f"{count:,} message{'' if count == 1 else 's'}"
+    mail = counted(count, "message")
     if pid is None and count:
         unheld[layout.name] = count
     holder = (
@@ -248,7 +248,8 @@ def _stuck(pictures: Sequence[Snapshot], option: str, lifetime_s: int, logs: Map
     first = ", ".join(f"{str(domain) or 'no domain'} {count:,}" for domain, count in domains.head(_SHOWN).items())
     more = f" and {len(domains) - _SHOWN} more domains" if len(domains) > _SHOWN else ""
     longest = _span(late["age_s"].max())
-    text = f"{len(late):,} recipients wait longer than {span_text(STUCK_S)}, the longest {longest}: {first}{more}"
+    many = f"{counted(len(late), 'recipient')} waiting longer than {span_text(STUCK_S)}"
+    text = f"{many}, the longest {longest}: {first}{more}"
     reasons = late["reason"]
     for log in logs.values():
         said = stuck(whole, log.deliveries, log.messages)
@@ -262,7 +263,7 @@ def _stuck(pictures: Sequence[Snapshot], option: str, lifetime_s: int, logs: Map
     ending = late[late["age_s"] > _NEAR_THE_END * lifetime_s].drop_duplicates(["queue", "message_number"])
     if not ending.empty:
         share = f"{_NEAR_THE_END:.0%} of the queue lifetime ({span_text(lifetime_s)})"
-        text = f"{len(ending):,} messages are older than {share}"
+        text = f"{counted(len(ending), 'message')} older than {share}"
         yield Finding("expires", "queue", "the queue", text, (f"indimail-kit queue list {option}",))
 
 

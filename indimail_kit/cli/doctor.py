@@ -87,7 +87,10 @@ def _places(
     if lab is None and not (queue or services or control or logs or clamd):
         return None
     from indimail_kit.admin import HostPlaces, places_of_lab
+    from indimail_kit.errors import LabError
 
+    if lab is not None and not lab.is_dir():
+        raise LabError(f"no lab in {lab}; `indimail-kit lab serve --keep {lab}` makes one")
     places = HostPlaces() if lab is None else places_of_lab(lab)
     named: dict[str, Any] = {
         "queue": queue,
