@@ -106,15 +106,17 @@ class Kit:
     Attributes:
         arguments: What follows ``indimail-kit``.
         stdin: Standard input; a password.
+        note: What a person must know besides, as a comment of the shell.
     """
 
     arguments: tuple[str, ...]
     stdin: str = field(default="", repr=False)
+    note: str = ""
 
     @property
     def command(self) -> str:
         """Return what a person types."""
-        return f"indimail-kit {shlex.join(self.arguments)}"
+        return f"indimail-kit {shlex.join(self.arguments)}" + (f"  # {self.note}" if self.note else "")
 
     def do(self) -> None:
         """Run it.

@@ -51,7 +51,7 @@ def _grade_form(site: Site) -> Iterator[Finding]:
 def _solve_form(site: Site) -> Iterator[Deed]:
     url = f"sqlite:///{site.places.users}"
     arguments = ("accounts", "passwd", site.facts["address"], "--database", url, "--store", "cram", "--password-stdin")
-    yield Kit(arguments, stdin=f"{DEMO_PASSWORD}\n")
+    yield Kit(arguments, stdin=f"{DEMO_PASSWORD}\n", note="then type the usual password, and Enter")
 
 
 NO_CLEAR_PASSWORD: Final = Case(
