@@ -150,8 +150,13 @@ class Task:
         return sentence_html(f"{self.grade.value} {self.number}", self.goal, code=self._values().strip("\n"))
 
     def _values(self) -> str:
-        width = max(map(len, self.given), default=0)
+        width = max((len(name) for name, value in self.given.items() if not _is_long(value)), default=0)
         return "\n".join(_shown(name, value, width) for name, value in self.given.items())
+
+
+def _is_long(value: object) -> bool:
+    """Tell whether a value stands below its name."""
+    return isinstance(value, tuple) or (isinstance(value, str) and "\n" in value)
 
 
 def _shown(name: str, value: object, width: int) -> str:

@@ -40,8 +40,12 @@ def test_html_has_the_same_words(value):
         (Solution("01.1", "YQ==", "So."), "🔑 01.1  So.\n    'YQ=='"),
         (Solution("01.1", None, "Off."), "🔑 01.1  Off."),
         (Task("01.1", Grade.FIND_OUT, "Do.", {"a": "x", "bb": "y"}), "● 01.1  Do.\n  a   x\n  bb  y"),
+        (
+            Task("1", Grade.REPEAT, "Do.", {"a": "x", "a long name": "1\n2"}),
+            "◯ 1  Do.\n  a  x\n\n  a long name:\n    1\n    2",
+        ),
     ],
-    ids=["right", "wrong", "open", "hint", "no hint", "solution", "no solution", "task"],
+    ids=["right", "wrong", "open", "hint", "no hint", "solution", "no solution", "task", "task with a log"],
 )
 def test_what_is_said_in_a_terminal(value, text):
     """A sign, the number, the sentence."""
