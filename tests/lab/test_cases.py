@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import string
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -195,6 +197,25 @@ def test_waiting_mail_that_is_thrown_away_is_no_solution(start: Start) -> None:
     assert [finding.text for finding in grade.findings if not finding.is_good] == [
         f"Mail that waited in the queue is gone: message {number}."
     ]
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_commands_in_hints_exist(case: Case) -> None:
+    """Whoever types what a hint says meets a verb of the kit, and options that this verb has."""
+    asked = [part for hint in case.hints for part in re.split(r"indimail-kit ", hint)[1:]]
+    unknown = [part for part in asked if not is_command(part)]
+    assert (bool(asked), unknown) == (True, [])
+
+
+def is_command(text: str) -> bool:
+    """Say whether a text begins with a verb of the kit and names only options of that verb, in its first sentence."""
+    command: click.Command = main
+    words = text.split()
+    while isinstance(command, click.Group) and words and words[0].strip(".,:;") in command.commands:
+        command = command.commands[words.pop(0).strip(".,:;")]
+    known = {option for parameter in command.params for option in parameter.opts}
+    options = set(re.findall(r"(?<!\S)--[a-z-]+", re.split(r"[.:;?] ", text)[0]))
+    return not isinstance(command, click.Group) and options <= known
 
 
 def test_every_case_is_tried_here_or_beside() -> None:
