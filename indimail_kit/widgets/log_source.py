@@ -10,7 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit import logs
-from indimail_kit.errors import LabError
+from indimail_kit.errors import KitError, LabError
 from indimail_kit.logs.log import Log
 from indimail_kit.widgets.log_drop import drop_text
 from indimail_kit.widgets.log_tables import read_tables
@@ -79,9 +79,9 @@ def read_sources(sources: Sequence[Source], files: list[tuple[str, bytes]] | Non
         files: Names and octets of dropped files, which are the sources then.
 
     Raises:
-        FormatError: A directory holds no log.
+        FormatError: A directory holds no log, or nothing of a compressed file can be read.
         LabError: A Log beside other sources.
-        OSError: A file cannot be read.
+        OSError: Nothing can be read.
     """
     if len(sources) == 1 and isinstance(sources[0], Log):
         log = sources[0]
@@ -89,11 +89,26 @@ def read_sources(sources: Sequence[Source], files: list[tuple[str, bytes]] | Non
     if any(isinstance(one, Log) for one in sources):
         raise LabError("one Log, or files, directories and octets")
     given = [one for one in sources if not isinstance(one, Log)]
-    tables = read_tables(logs.read(*given))
+    log, fault = _read_what_is_there(given)
+    tables = read_tables(log)
     if files is not None:
-        return ReadLog(tables, drop_text(files), tuple(name for name, _ in files), is_private=True)
+        return ReadLog(tables, drop_text(files) + fault, tuple(name for name, _ in files), is_private=True)
     paths = tuple(str(Path(one)) for one in given if not isinstance(one, bytes))
     if len(paths) < len(given):
-        return ReadLog(tables, count_text(len(given), "log") + ", in memory")
+        return ReadLog(tables, count_text(len(given), "log") + ", in memory" + fault)
     more = f" and {count_text(len(paths) - 3, 'more place')}" if len(paths) > 3 else ""
-    return ReadLog(tables, f"{', '.join(paths[:3])}{more} · {count_text(len(tables.files), 'file')}", paths=paths)
+    place = f"{', '.join(paths[:3])}{more} · {count_text(len(tables.files), 'file')}{fault}"
+    return ReadLog(tables, place, paths=paths)
+
+
+def _read_what_is_there(sources: Sequence[bytes | str | os.PathLike[str]]) -> tuple[Log, str]:
+    """Return a log up to its end or to what stopped the reading, and what is to be said of that; "" for nothing."""
+    blocks: list[logs.EventBlock] = []
+    fault = ""
+    try:
+        blocks.extend(logs.read_blocks(*sources))
+    except (KitError, OSError) as error:
+        if not blocks:
+            raise
+        fault = f" · not all of it: {error}"
+    return Log(tuple(blocks)), fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 
 import ipywidgets as w
@@ -319,3 +320,18 @@ def test_a_closed_view_forgets_the_log(view):
 def test_there_are_few_widgets(view):
     """A handful, whatever the log holds."""
     assert len([one for one in view.children if isinstance(one, w.DOMWidget)]) == 1
+
+
+def test_of_a_damaged_file_is_shown_what_could_be_read(tmp_path):
+    """A log whose end is missing, after the disk was full: its lines, and a sentence that it is not all of it."""
+    octets = lab.make_logs(300, seed=2).send
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(octets)[:-5000])
+    view = LogExplorer(path)
+
+    assert 0 < len(view.log) < octets.count(b"\n")
+    assert "not all of it: " in repr(view)
+    assert "expected a whole gzip file" in view.static_html()
+    path.write_bytes(b"no gzip")
+    with pytest.raises(FormatError, match="whole gzip file"):
+        LogExplorer(path)
