@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from indimail_kit.admin.host_clamd import find_confs, look_at_clamd
 from indimail_kit.admin.host_control import Controls, look_at_control
 from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, Urgency
-from indimail_kit.admin.host_listeners import told_of_listeners
+from indimail_kit.admin.host_listeners import told_of_listeners, told_of_routes
 from indimail_kit.admin.host_logs import LogLook, find_logs, look_at_log, told_of_silence
 from indimail_kit.admin.host_places import SERVICE, HostPlaces, places_of_host
 from indimail_kit.admin.host_queue import LIFETIME_S, tell_of_queues
@@ -167,6 +167,8 @@ def examine_host(
         told += some
         if places.has_supervise:
             told += told_of_listeners(services, proc=proc)
+    if controls is not None:
+        told += told_of_routes(controls.lines.get("smtproutes", ()), services, proc=proc)
     for conf in find_confs(services, places.clamd):
         told += look_at_clamd(
             conf, now_ns=now_ns, databytes=numbers.get("databytes", 0), service=_clamd_service(services)
@@ -212,7 +214,7 @@ def _logs(places: HostPlaces, services: Iterable[ServiceLook], now_ns: int, told
     told += some
     looks = []
     for directory in dict.fromkeys([*directories, *named]):
-        look, some = look_at_log(directory, now_ns=now_ns)
+        look, some = look_at_log(directory, now_ns=now_ns, queue=places.queue)
         looks.append(look)
         told += some
     return looks

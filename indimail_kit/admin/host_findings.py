@@ -218,6 +218,16 @@ KINDS: Final = {
         Urgency.SOON, _AUTH, "The domain is delivered here, but qmail-smtpd does not take mail for it from outside."
     ),
     "bad-line": Kind(Urgency.NOTE, _START, "A line without a colon in virtualdomains does nothing."),
+    "route-dead": Kind(
+        Urgency.NOW,
+        _LOGS,
+        "Each delivery there is deferred; its mail waits, and more joins it, until the route is right.",
+    ),
+    "route-circle": Kind(
+        Urgency.NOW,
+        _QUEUE,
+        "Its mail comes in again, and goes out again, until a hundred hops are counted: 554, a bounce.",
+    ),
     "rules-refused": Kind(
         Urgency.NOW, _AUTH, "tcprules does not compile this, so an older cdb goes on to count, or none at all."
     ),

@@ -21,6 +21,7 @@ MAIL_PORTS: Final = {25: "smtp", 465: "smtps", 587: "submission", 110: "pop3", 1
 
 _LISTEN: Final = re.compile(r"^\s*[0-9]+: ([0-9A-F]+):([0-9A-F]{4}) \S+ 0A ", re.MULTILINE)
 _LOOPBACK: Final = ("0100007F", "00000000000000000000000001000000")
+_HERE: Final = ("127.0.0.1", "localhost")
 _NAMED: Final = re.compile(r"qmail-(?:smtpd|qmqpd|qmtpd|pop3d|imapd)\.([0-9]{1,5})")
 """A service that is named after its port. Source: IndiMail svctool.sh."""
 
@@ -61,3 +62,27 @@ def told_of_listeners(looks: Iterable[ServiceLook], *, proc: Path = Path("/proc"
         text = f"{look.name} is up, and nobody listens on port {match[1]}"
         commands = (f"cat {shlex.quote(str(look.directory / 'run'))}", "ss -ltn")
         yield Finding("nobody-listens", "services", look.name, text, commands)
+
+
+def told_of_routes(lines: Iterable[str], looks: Iterable[ServiceLook], *, proc: Path = Path("/proc")) -> Iterator[Told]:
+    """Tell of routes of control/smtproutes to this host: to a port that nobody listens on, or back into qmail-smtpd.
+
+    Args:
+        lines: The lines of smtproutes: domain, host and port, with colons between them.
+        looks: The services; those that are named after their port tell which ports are qmail-smtpd's own.
+        proc: Where the process information is mounted.
+    """
+    ports = listening_ports(proc)
+    if ports is None:
+        return
+    own = {match[1] for look in looks if "smtpd" in look.name and (match := _NAMED.fullmatch(look.name))}
+    for line in lines:
+        domain, _, place = line.partition(":")
+        host, _, port = place.partition(":")
+        if host not in _HERE or not (port.isascii() and port.isdigit()):
+            continue
+        route = f"smtproutes sends {domain or 'everything'} to {place}"
+        if port in own:
+            yield Finding("route-circle", "control", "smtproutes", f"{route}, where this very server listens")
+        elif int(port) not in ports:
+            yield Finding("route-dead", "control", "smtproutes", f"{route}, where nobody listens", ("ss -ltn",))

@@ -77,12 +77,14 @@ class LogLook:
         last_ns: Time of its last line (unit: ns since 1970); None without one.
         is_send: Whether qmail-send writes it.
         log: What was read of it, where qmail-send writes it.
+        option: What names the queue in commands: " --queue DIR", or "".
     """
 
     directory: Path
     last_ns: int | None = None
     is_send: bool = False
     log: Log | None = field(default=None, repr=False)
+    option: str = ""
 
     @property
     def tail(self) -> str:
@@ -113,14 +115,15 @@ def find_logs(places: Iterable[Path]) -> tuple[list[Path], list[Told]]:
     return list(found)[:MAX_LOGS], told
 
 
-def look_at_log(directory: Path, *, now_ns: int) -> tuple[LogLook, list[Told]]:
+def look_at_log(directory: Path, *, now_ns: int, queue: Path | None = None) -> tuple[LogLook, list[Told]]:
     """Return one log, and what is to be told of it.
 
     Args:
         directory: A directory of multilog, or a file.
         now_ns: Time (unit: ns since 1970).
+        queue: Where the mail is, for the commands that are told.
     """
-    look = LogLook(directory)
+    look = LogLook(directory, option="" if queue is None else f" --queue {shlex.quote(str(queue))}")
     told: list[Told] = []
     quoted = shlex.quote(str(directory))
     listing = (f"ls -la {quoted}",)
@@ -263,7 +266,13 @@ def _deliveries(log: Log, look: LogLook, last: Any, quoted: str) -> Iterator[Tol
     if not loops.empty:
         times = int(loops["deliveries"].sum())
         text = f"{name}: a mail went in a circle ({times:,} times): {_begin(loops['example'].iloc[0])}"
-        yield Finding("mail-loops", "logs", name, text, (f"{report} failures", "indimail-kit trace ADDRESS --log …"))
+        yield Finding(
+            "mail-loops",
+            "logs",
+            name,
+            text,
+            (f"{report} failures", f"indimail-kit trace ADDRESS --log {quoted}{look.option}"),
+        )
     start = last - _delta(BACKLOG_S)
     came, left = int((messages["queued_at"] > start).sum()), int((messages["ended_at"] > start).sum())
     if came - left >= BACKLOG_LEAST and left < came / 2:
@@ -271,7 +280,7 @@ def _deliveries(log: Log, look: LogLook, last: Any, quoted: str) -> Iterator[Tol
         text = (
             f"in the last {span_text(BACKLOG_S)} of {name} {came:,} messages came, {left:,} left, {still:,} are there"
         )
-        yield Finding("backlog", "logs", name, text, (f"{report} deferrals", "indimail-kit queue shape"))
+        yield Finding("backlog", "logs", name, text, (f"{report} deferrals", f"indimail-kit queue shape{look.option}"))
 
 
 # --- qmail-smtpd ----------------------------------------------------------------------------------------------------

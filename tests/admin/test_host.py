@@ -301,6 +301,10 @@ SPOILS: dict[str, tuple[Callable[[Host], None], str, str]] = {
     "scanner of a rule that is not there": (control("tcp.smtp", b':allow,QHPSI="/nowhere/scanner %s"\n'),
                                             "scan-refuses", "tcp.smtp rule :"),
     "service that queues elsewhere": (variable(QUEUE_BASE="/elsewhere"), "other-base", "queues into /elsewhere"),
+    "route to nobody": (control("smtproutes", b"a.example:127.0.0.1:1\nb.example:192.0.2.1:1\n"),
+                        "route-dead", "sends a.example to 127.0.0.1:1,"),
+    "route to itself": (lambda host: control("smtproutes", b":127.0.0.1:%d\n" % host.port)(host),
+                        "route-circle", "sends everything to"),
     "scan that fails": (log(b"/q/mess/1/7: Access denied. ERROR", name="clamd"), "scans-fail", "Access denied"),
 }  # fmt: skip
 

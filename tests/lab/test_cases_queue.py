@@ -77,7 +77,7 @@ SEEN_BY_DOCTOR = {
     "wrong-split": ("queue-broken", "wrong-split"),
     "orphans": ("queue-odd", "ossified"),
     "trigger": ("trigger", "lock/trigger is a file, not a FIFO"),
-    "backlog": ("backlog", "12 messages came, 0 left"),
+    "backlog": ("route-dead", f"sends {FAR_DOMAIN} to 127.0.0.1:"),
     "channel-shut": ("no-concurrency", "concurrencyremote is 0"),
 }
 """Case -> the finding of doctor that names the cause: its kind, and words of it."""
