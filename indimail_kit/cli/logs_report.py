@@ -127,8 +127,11 @@ def _queue_at(log: LogReading, wish: Wish) -> Any:
     """Return the queue of the moment, or of the last line; of 1970 for a log without stamps."""
     import pandas as pd
 
-    deliveries, messages = log.tables()
-    return _questions().queue_at(messages, deliveries, wish.at or pd.Timestamp(log.last_ns or 0, tz="UTC"))
+    from indimail_kit.tables.questions_logs_time import moment_of
+
+    moment = moment_of(wish.at) if wish.at else None
+    deliveries, messages, unix_ns = log.of_moment(None if moment is None else moment.value)
+    return _questions().queue_at(messages, deliveries, moment or pd.Timestamp(unix_ns, tz="UTC"))
 
 
 def _reasons_view(outcome: str, title: str) -> View:

@@ -152,7 +152,7 @@ def _keep(file_name: str, octets: bytes) -> None:
 
 def _forget_others(place: Path, name: str, version: str) -> None:
     """Remove what was made of sources that are not here any more."""
-    for old in place.glob(f"{name}-*.o"):
+    for old in place.glob(f"{name[:-8]}????????-*.o"):  # whatever kinds of arguments it took
         if old.name.split("-")[1] != version:
             old.unlink(missing_ok=True)
 

@@ -30,6 +30,7 @@ from indimail_kit.tables.log_frames import (
     message_cells,
     message_columns_frame,
 )
+from indimail_kit.tables.log_moment import MESSAGE_LIFE, deliveries_of, lives_of, lost_numbers, may_be_there
 from indimail_kit.tables.log_schemas import STATUS
 from indimail_kit.tables.log_totals import Totals, totals_of_joined
 from indimail_kit.tables.questions_logs_mail import (
@@ -105,6 +106,35 @@ class LogReading:
     def delays(self, percents: Sequence[float]) -> pd.DataFrame:
         """Return the table DELAYS, in memory that does not grow with the log."""
         return delays_of(map(success_delays, join_blocks(self._blocks())), percents)
+
+    def of_moment(self, unix_ns: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+        """Return all that the log tells of the messages that were, or may have been, in the queue at a moment.
+
+        The log is read three times, so that nothing is kept of the other messages.
+
+        Args:
+            unix_ns: The moment (unit: ns since 1970); None: the log's last line, 1970 for a log without stamps.
+
+        Returns:
+            Rows of DELIVERIES and MESSAGES from which `questions.queue_at` tells the same as from all of them, in the
+            order of these tables; and the moment.
+        """
+        import numpy as np
+
+        lost = np.unique(np.concatenate([lost_numbers(joined) for joined in join_blocks(self._blocks())]))
+        moment_ns = (self.last_ns or 0) if unix_ns is None else unix_ns
+        kept = [replace(one, messages=may_be_there(one, moment_ns, lost)) for one in join_blocks(self._blocks())]
+        messages = frame_of_cells(MESSAGES, [message_cells(joined) for joined in kept])
+        lives = np.unique(np.concatenate([lives_of(one.messages, MESSAGE_LIFE) for one in kept]))
+        del kept
+        cells = [delivery_cells(deliveries_of(joined, lives)) for joined in join_blocks(self._blocks())]
+        deliveries = frame_of_cells(DELIVERIES, cells)
+        began = deliveries["start_event"].fillna(deliveries["end_event"])
+        return (
+            deliveries.iloc[began.argsort(kind="stable")].reset_index(drop=True),
+            messages.sort_values("first_event", kind="stable", ignore_index=True),
+            moment_ns,
+        )
 
     def _parts(self, of_deliveries: Names, of_messages: Names) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         """Yield these columns of DELIVERIES and MESSAGES in parts, in the order in which they ended."""

@@ -59,6 +59,41 @@ def test_columns_of_deliveries_and_messages_are_those_of_the_whole(three_queues:
     pd.testing.assert_frame_equal(reading.lives(*names)[names], three_queues.messages[names])
 
 
+def test_what_is_kept_for_a_moment_says_the_same_of_it(three_queues: Log) -> None:
+    """Before the log, at every minute of it, behind it; and far fewer rows are kept."""
+    times = three_queues.events["time"]
+    moments = pd.date_range(times.min() - pd.Timedelta("1min"), times.max() + pd.Timedelta("1min"), periods=25)
+    reading, most = LogReading(THREE_QUEUES), 0
+    for moment in moments.as_unit("ns"):
+        deliveries, messages, unix_ns = reading.of_moment(moment.value)
+        kept = questions.queue_at(messages, deliveries, moment)
+        whole = questions.queue_at(three_queues.messages, three_queues.deliveries, moment)
+        pd.testing.assert_frame_equal(kept, whole)
+        most = max(most, len(messages))
+        assert unix_ns == moment.value
+    assert 0 < most < len(three_queues.messages) / 2
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=40), st.integers(-1, 41))
+@settings(max_examples=80)
+def test_what_is_kept_of_any_log_says_the_same(lines: list[tuple[bool, int]], second: int) -> None:
+    """Numbers used again before their end, deliveries that outlive their message, lines without a stamp."""
+    forms = (
+        b"new msg 5", b"info msg 5: bytes 9 from <a@x> qp 7 uid 0", b"starting delivery %d: msg 5 to local b@x",
+        b"delivery %d: deferral: later/", b"end msg 5", b"new msg 6",
+    )  # fmt: skip
+    octets = b"".join(
+        (b"%d.000000000 " % at if is_stamped else b"")
+        + (forms[form] % at if b"%" in forms[form] else forms[form])
+        + b"\n"
+        for at, (is_stamped, form) in enumerate(lines)
+    )
+    log, moment = read(octets), pd.Timestamp(second, unit="s", tz="UTC").as_unit("ns")
+    deliveries, messages, _ = LogReading(octets).of_moment(moment.value)
+    whole = questions.queue_at(log.messages, log.deliveries, moment)
+    pd.testing.assert_frame_equal(questions.queue_at(messages, deliveries, moment), whole)
+
+
 def test_lines_of_other_programs_are_those_of_a_log_that_is_kept(day: DemoLogs) -> None:
     """Sessions, AUTH attempts and scans are the same, their lines' numbers too."""
     sources = (day.send, day.smtpd, day.clamd)
