@@ -123,11 +123,14 @@ class LogReading:
 
         lost = np.unique(np.concatenate([lost_numbers(joined) for joined in join_blocks(self._blocks())]))
         moment_ns = (self.last_ns or 0) if unix_ns is None else unix_ns
-        kept = [replace(one, messages=may_be_there(one, moment_ns, lost)) for one in join_blocks(self._blocks())]
-        messages = frame_of_cells(MESSAGES, [message_cells(joined) for joined in kept])
-        lives = np.unique(np.concatenate([lives_of(one.messages, MESSAGE_LIFE) for one in kept]))
-        del kept
-        cells = [delivery_cells(deliveries_of(joined, lives)) for joined in join_blocks(self._blocks())]
+        kept: list[Cells] = []
+        lives: list[Any] = []
+        for joined in join_blocks(self._blocks()):  # of a block itself nothing is kept
+            part = replace(joined, messages=may_be_there(joined, moment_ns, lost))
+            kept.append(message_cells(part))
+            lives.append(lives_of(part.messages, MESSAGE_LIFE))
+        messages, known = frame_of_cells(MESSAGES, kept), np.unique(np.concatenate(lives))
+        cells = [delivery_cells(deliveries_of(joined, known)) for joined in join_blocks(self._blocks())]
         deliveries = frame_of_cells(DELIVERIES, cells)
         began = deliveries["start_event"].fillna(deliveries["end_event"])
         return (
