@@ -89,7 +89,10 @@ class Site:
     @staticmethod
     def is_named(environ: Mapping[str, str]) -> bool:
         """Say whether the variables name a server, or one is at IndiMail's own place."""
-        return any(environ.get(name) for name in _NAMED) or default_place(environ).is_dir()
+        try:
+            return any(environ.get(name) for name in _NAMED) or default_place(environ).is_dir()
+        except OSError:  # it is there, and not for us: that is worth a sentence, not a demonstration
+            return True
 
     def queues(self) -> Queues:
         """Return its queues.

@@ -52,6 +52,7 @@ class PlanPanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         report: How the last plan went, None before one was done.
         plan_button: Makes the plan.
         do_button: Does it; it cannot be pressed without a yes.
+        back_button: Makes the plan that takes back what was done.
     """
 
     wish = t.Enum(tuple(WISHES), default_value="repair")
@@ -92,8 +93,11 @@ class PlanPanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         }
         self.plan_button = w.Button(description="Make a plan", tooltip="Reads the queue, changes nothing")
         self.do_button = w.Button(description="Do it", tooltip="Does the plan above, step by step", disabled=True)
+        self.back_button = w.Button(
+            description="Plan the way back", tooltip="A new plan; nothing is done", disabled=True
+        )
         fields = w.HBox([self._controls["wish"], self._controls["message"], self.plan_button])
-        yes = w.HBox([self._controls["is_yes"], self.do_button])
+        yes = w.HBox([self._controls["is_yes"], self.do_button, self.back_button])
         for box in (fields, yes):
             box.add_class("ik-desk-fields")
         super().__init__(children=[self.header, fields, self.status, self.panel, yes], **traits)
@@ -106,6 +110,7 @@ class PlanPanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
             t.link((self, name), (control, "value"))
         self.plan_button.on_click(lambda _button: self._begin_plan())
         self.do_button.on_click(lambda _button: self._begin_deed())
+        self.back_button.on_click(lambda _button: self.plan_back())
         self._settle()
 
     def __repr__(self) -> str:
@@ -134,6 +139,14 @@ class PlanPanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         ended = run_here(self._start_plan(), lambda _none: None)
         self._end_plan(ended)
         return ended.outcome()
+
+    def plan_back(self) -> None:
+        """Show the plan that takes back what was done; it needs a yes of its own. Nothing without a report."""
+        report, planned = self.report, self.planned
+        if report is None or planned is None or self.status.busy or not report.undo_plan().steps:
+            return
+        self.planned = None
+        self.planned = QueueWish(report.undo_plan(), planned.layouts)
 
     def _start_plan(self) -> Callable[[Callable[[None], None]], QueueWish]:
         self._asked = (self.wish, self.message)
@@ -182,6 +195,8 @@ class PlanPanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         can_be_done = self.planned is not None and bool(self.planned.plan.steps) and self.report is None
         self._controls["is_yes"].disabled = self.status.busy or not can_be_done
         self.do_button.disabled = self.status.busy or not (can_be_done and self.is_yes)
+        has_way_back = self.report is not None and bool(self.report.undo_plan().steps)
+        self.back_button.disabled = self.status.busy or not has_way_back
 
     # -- the deed ----------------------------------------------------------------------------------------------------
 

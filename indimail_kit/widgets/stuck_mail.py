@@ -143,7 +143,8 @@ class StuckMail(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         likely = int(self.waiting["confidence"].eq("likely").sum())
         unsure = f", {likely:,} of these only likely" if likely else ""
         hint = "" if self._has_log else " Name qmail-send's log, and the reasons come."
-        return f"{count_text(total, 'recipient')} wait; the log tells why of {told:,}{unsure}.{hint}"
+        chosen = f" {self.chosen} is chosen." if self.chosen else ""
+        return f"{count_text(total, 'recipient')} wait; the log tells why of {told:,}{unsure}.{hint}{chosen}"
 
     def frame(self) -> pd.DataFrame:
         """Return the rows that are shown, all pages of them."""
@@ -175,6 +176,10 @@ class StuckMail(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self.page = 1
         else:
             self._draw()
+
+    @t.observe("chosen")
+    def _on_chosen(self, _change: object) -> None:
+        self.grid.sentence = visible(self.sentence)
 
     def _draw(self) -> None:
         page = self._page()

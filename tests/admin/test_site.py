@@ -91,6 +91,17 @@ def test_it_is_named_by_its_queues_or_logs(environ: dict[str, str], is_named: bo
     assert Site.is_named(environ) is is_named
 
 
+def test_place_that_is_closed_to_us_is_a_server_all_the_same(monkeypatch) -> None:
+    """IndiMail is here, and its directory may not be entered: nobody shall take a demonstration for it."""
+
+    def closed(_self: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", closed)
+
+    assert Site.is_named({}) is True
+
+
 def test_hostile_path_stays_text() -> None:
     """In words and in HTML."""
     site = Site(Path("<img src=x>\x1b"))

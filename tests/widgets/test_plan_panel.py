@@ -159,6 +159,33 @@ def test_message_is_held_and_released(view, demo):
         assert demo.layout.path("info", number).exists() is (wish == "release")
 
 
+def test_way_back_is_a_plan_with_a_yes_of_its_own(view, demo):
+    """What was held comes back; before a deed, and after one that nothing brings back, there is no such plan."""
+    number = whole(demo)
+    before = view.back_button.disabled
+    view.wish, view.message = "hold", f"queue1/{number}"
+    view.make_plan()
+    view.is_yes = True
+    view.do_plan()
+    assert (before, view.back_button.disabled) == (True, False)
+    view.back_button.click()
+    planned = (view.is_yes, view.do_button.disabled, view.report, demo.layout.path("info", number).exists())
+    view.is_yes = True
+    view.do_plan()
+
+    assert planned == (False, True, None, False)
+    assert demo.layout.path("info", number).exists()
+
+
+def test_way_back_of_nothing_is_nothing(view):
+    """The button does nothing without a report."""
+    view.make_plan()
+    planned = view.planned
+    view.plan_back()
+
+    assert view.planned is planned
+
+
 def test_what_nothing_brings_back_is_shown(view, demo):
     """In words, with a sign of its own, before the yes; the sentence counts it."""
     view.make_plan()

@@ -74,6 +74,7 @@ def test_row_chooses_its_message(view):
     press(view, act=key)
 
     assert (view.chosen, view.grid.chosen, seen) == (key, key, [key])
+    assert view.grid.sentence.endswith(f" {key} is chosen.")
 
 
 @pytest.mark.parametrize("act", ["r99", "r-1", "r²", "", "queue1/5", "x", 7, None, ["r0"]])
