@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.admin.host_clamd import find_confs, look_at_clamd
 from indimail_kit.admin.host_control import Controls, look_at_control
-from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, Urgency
+from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, Urgency, counted
 from indimail_kit.admin.host_listeners import told_of_listeners, told_of_routes
 from indimail_kit.admin.host_logs import LogLook, find_logs, look_at_log, told_of_silence
 from indimail_kit.admin.host_places import SERVICE, HostPlaces, places_of_host
@@ -52,7 +52,7 @@ class HostReport:
     def __repr__(self) -> str:
         """Return how much of each urgency there is."""
         counts = [f"{len(self.of(one))} {one.name.lower()}" for one in Urgency if self.of(one)]
-        return f"<HostReport: {', '.join(counts) or 'nothing wrong'}, {len(self.fine)} things fine>"
+        return f"<HostReport: {', '.join(counts) or 'nothing wrong'}, {counted(len(self.fine), 'thing')} fine>"
 
     def _repr_html_(self) -> str:
         return html_of(self)

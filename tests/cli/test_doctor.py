@@ -90,3 +90,24 @@ def test_host_of_this_machine_is_examined_beside_the_lessons(tmp_path: Path, mon
 
     assert [one["key"] for one in there["host"]["findings"]][:1] == ["nobody-delivers"]
     assert (set(there) == set(nowhere), nowhere["host"]) == (True, None)
+
+
+def test_text_for_this_machine_has_its_host_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the parts and the lessons, then the mail host; exit 1, for the host has a fault."""
+    make_queue(tmp_path / "queue1", messages=5, split=7)
+    monkeypatch.setenv("CONTROLDIR", str(tmp_path / "none"))
+    monkeypatch.setenv("QUEUE_BASE", str(tmp_path))
+    result = run()
+
+    assert result.exit_code == 1
+    assert result.stdout.index("00_start_here.ipynb") < result.stdout.index("✕ now: 5 messages in queue1")
+
+
+def test_lesson_that_cannot_run_is_exit_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mark stands before the lesson, with what it needs."""
+    monkeypatch.setenv("CONTROLDIR", str(tmp_path / "none"))
+    monkeypatch.setenv("QUEUE_BASE", str(tmp_path / "none"))
+    monkeypatch.setattr("indimail_kit.lab.doctor.find_clamd", lambda: None)
+    result = run()
+
+    assert (result.exit_code, " ✕ 02_qhpsi.ipynb: needs clamd" in result.stdout) == (3, True)
