@@ -35,7 +35,17 @@ def toctree(pages: list[str], *, caption: str = "", depth: int = 1) -> str:
     """Return a table of contents for Sphinx in Markdown; with a caption it stands in the side bar only."""
     options = [":hidden:", f":caption: {caption}"] if caption else []
     return "\n".join(
-        ["", "```{toctree}", f":maxdepth: {depth}", *options, "", *(f"/{page}" for page in pages), "```", ""]
+        [
+            "",
+            "```{toctree}",
+            f":maxdepth: {depth}",
+            ":titlesonly:",
+            *options,
+            "",
+            *(f"/{page}" for page in pages),
+            "```",
+            "",
+        ]
     )
 
 

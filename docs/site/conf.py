@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 autodoc_default_options = {"members": True, "exclude-members": "__init__, __new__"}
 python_maximum_signature_line_length = 88
+toc_object_entries = False  # each page copies the entries of all pages: half of the time; a page names its own on top
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -57,6 +59,14 @@ def without_place(
     return tuple(text.replace(here, "") if text else text for text in texts)
 
 
+def rules_apart(_app: object, _what: str, _name: str, _value: object, _options: object, lines: list[str]) -> None:
+    """Give each "Rule 1: …" of a module a paragraph of its own."""
+    for at in range(len(lines) - 1, 0, -1):
+        if re.match(r"Rule [1-9]: ", lines[at]) and lines[at - 1].strip():
+            lines.insert(at, "")
+
+
 def setup(app: Any) -> None:
-    """Hang our function into Sphinx."""
+    """Hang our functions into Sphinx."""
+    app.connect("autodoc-process-docstring", rules_apart)
     app.connect("autodoc-process-signature", without_place)

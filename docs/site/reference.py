@@ -82,11 +82,13 @@ def module_page(path: str) -> dict[str, str]:
     short = path.removeprefix("indimail_kit.")
     handed_on = [name for name in names if inspect.ismodule(getattr(module, name))]
     lines = [*heading(short), f".. automodule:: {path}", "   :no-members:", ""]
+    listed = [f":py:obj:`~{path}.{name}`" for name in names if name not in handed_on]
+    lines += [f"Names: {', '.join(listed)}.", ""] if listed else []
     pages: dict[str, str] = {}
     if handed_on:
         for name in handed_on:
             pages |= module_page(getattr(module, name).__name__)
-        lines += [*heading("Modules", "-"), ".. toctree::", "   :maxdepth: 1", ""]
+        lines += [*heading("Modules", "-"), ".. toctree::", "   :maxdepth: 1", "   :titlesonly:", ""]
         lines += [f"   {short}.{name}" for name in handed_on] + [""]
     for title, want in (("Functions", inspect.isroutine), ("Classes", inspect.isclass), ("Constants", _is_constant)):
         found = [name for name in names if name not in handed_on and want(getattr(module, name))]
