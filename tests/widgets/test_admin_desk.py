@@ -12,6 +12,7 @@ import traitlets as t
 from indimail_kit.admin import Site
 from indimail_kit.errors import FormatError, QueueError
 from indimail_kit.lab import Lab, make_site
+from indimail_kit.lab.corpus import make_queue
 from indimail_kit.qhpsi import Verdict
 from indimail_kit.widgets import AdminDesk
 from indimail_kit.widgets.admin_desk import VIEWS
@@ -73,6 +74,25 @@ def test_one_click_and_all_views_are_about_the_message(desk, source):
         (),
     )
     assert story.confidence == "certain"
+
+
+def test_a_whole_night_of_looking_leaves_the_queues_as_they_are(desk, server):
+    """Overview, stuck mail, a message opened, its scan, a plan, a new picture: no octet, time, mode or link changes."""
+
+    def picture():
+        found = {path: path.lstat() for path in server.queue_base.rglob("*") if not path.is_dir()}
+        names = ("st_ino", "st_nlink", "st_mode", "st_size", "st_atime_ns", "st_mtime_ns", "st_ctime_ns")
+        return {path: [getattr(one, name) for name in names] for path, one in found.items()}
+
+    before = picture()
+    desk.stuck.view.act("r0")
+    desk.stuck.view.act(desk.stuck.view.grid.document["table"]["rows"][0]["key"])
+    desk.scan.view.scan_now()
+    desk.plans.view.make_plan()
+    desk.browser.view.refresh()
+    desk.look()
+
+    assert picture() == before
 
 
 def test_virus_that_waits_is_found_by_its_number(desk, server):
@@ -165,6 +185,7 @@ def test_wrong_variable_is_an_error(server):
 def test_without_variables_it_is_a_demonstration_that_goes_with_the_desk(monkeypatch):
     """In a private directory, removed when the desk is."""
     monkeypatch.setattr(Site, "is_named", staticmethod(lambda _environ: False))
+    monkeypatch.setattr("indimail_kit.lab.demo_site.MESSAGES", 200)  # a smaller day
     desk = AdminDesk(environ={})
     place = desk.site.queue_base
 
@@ -184,8 +205,9 @@ def test_it_is_words_and_html_without_a_kernel(desk, strangers):
 def test_hostile_place_stays_text(tmp_path, strangers):
     """A directory may be named as somebody likes."""
     place = tmp_path / "<img src=x onerror=alert(1)>\x1b[2J\u202e"
-    server = make_site(place)
-    desk = AdminDesk(Site(server.queue_base, (server.logs["send"],)))
+    make_queue(place / "queue1", messages=8, split=5)
+    (place / "log").write_bytes(b"new msg 5\n")
+    desk = AdminDesk(Site(place, (place / "log",)))
     for name in VIEWS:
         assert strangers(getattr(desk, name).static_html()) == []
 
