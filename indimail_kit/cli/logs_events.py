@@ -35,8 +35,8 @@ TABLES = ("events", "deliveries", "messages")
 def events_verb(files: tuple[Path, ...], table: str, form: str, output: Path | None) -> None:
     """Write the lines of logs as rows, while they are read: memory does not grow with the log.
 
-    FILE is a log (plain, .gz or .zst) or a multilog directory, oldest first. Deliveries and messages come in the order
-    in which they ended, the open ones last.
+    FILE is a log (plain, .gz or .zst), a multilog directory, or - for standard input; several are one log, oldest
+    first. Deliveries and messages come in the order in which they ended, the open ones last.
     """
     if form == "parquet" and output is None:
         raise click.UsageError("--format parquet needs --output FILE")

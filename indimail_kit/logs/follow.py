@@ -31,7 +31,7 @@ from indimail_kit.logs.engine import RunCounter
 from indimail_kit.logs.event import Event
 from indimail_kit.logs.labels import split_label
 from indimail_kit.logs.position import Position as Position
-from indimail_kit.logs.rotation import Choice, Look, Mark, Place, choose_next, look, mark_of
+from indimail_kit.logs.rotation import Choice, Look, Mark, Place, choose_next, look, mark_of, newest_name, newest_of
 
 CHUNK_BYTES: Final = 256 * 1024
 """Octets that are read at once."""
@@ -211,7 +211,7 @@ class Follower:
             if choice.place is None:
                 return
             yield from self._lines(is_closed=True)
-            if self._go_to(choice) and choice.is_gap:  # if not, it has another name by now: look again
+            if self._go_to(choice, seen) and choice.is_gap:  # if not, it has another name by now: look again
                 yield self._gap()
 
     def _lines(self, *, is_closed: bool) -> Iterator[Event | Notice]:
@@ -236,7 +236,7 @@ class Follower:
             return
         if self._resume is None:
             place = seen.chain[-1 if self._from_end else 0]
-            if self._go_to(Choice(place, mark_of(seen, place))) and self._from_end and self._tail is not None:
+            if self._go_to(Choice(place, mark_of(seen, place)), seen) and self._from_end and self._tail is not None:
                 self._tail.offset, self._tail.line_number = _last_end(self._tail.fd)
             return
         yield from self._find_again(seen, self._resume)
@@ -258,7 +258,7 @@ class Follower:
             choice = choose_next(seen, -1, self._mark, self._is_read)
         except _MovedError:
             return
-        if choice.place is not None and self._go_to(choice):
+        if choice.place is not None and self._go_to(choice, seen):
             if not wanted.is_done:
                 yield Notice(
                     "lost", "the file in which to go on is gone, with what it may still have held", self._where()
@@ -277,9 +277,14 @@ class Follower:
             return None
         return fd
 
-    def _go_to(self, choice: Choice) -> bool:
+    def _go_to(self, choice: Choice, seen: Look) -> bool:
+        """Go on with the file that was chosen from a look; tell whether it is still the one."""
         fd = None if choice.place is None else self._open(choice.place)
         if fd is None or choice.place is None:
+            return False
+        if choice.place not in seen.named and newest_name(self.directory) != newest_of(seen):
+            # A file of another turn can have the inode that was seen: that of a processed file is free at once.
+            os.close(fd)
             return False
         if self._tail is not None:
             if self._tail.offset:

@@ -125,9 +125,23 @@ def look_anyway(directory: Path) -> Look:
     return look(directory) or _look_once(directory)
 
 
+def newest_of(seen: Look) -> str:
+    """Return the name of the file that was closed last, "" for none: it changes with each turn."""
+    return seen.named[-1].name if seen.named else ""
+
+
+def newest_name(directory: Path) -> str:
+    """Return the same as it is now.
+
+    Raises:
+        OSError: The directory cannot be read.
+    """
+    return newest_of(_look_once(directory))
+
+
 def mark_of(seen: Look, place: Place) -> Mark:
     """Return where a file of this look stands among the names."""
-    newest = seen.named[-1].name if seen.named else ""
+    newest = newest_of(seen)
     if place == seen.current:
         return Mark(newest, int(seen.previous is not None or seen.is_processing))
     if place == seen.previous:

@@ -56,6 +56,15 @@ def test_matchup_reads_standard_input_and_writes_descriptor_5(tmp_path: Path) ->
     assert (tmp_path / "pending").read_bytes() == (LOGS / "send-for-smtpd.matchup-pending").read_bytes()
 
 
+@pytest.mark.parametrize("verb", ["events", "report", "redact", "matchup"])
+def test_a_dash_is_standard_input(verb: str) -> None:
+    """`zcat old.gz | indimail-kit logs … -`, as all verbs have it."""
+    command = [*PROGRAM[:-1], verb, "-"]
+    result = subprocess.run(command, input=b"new msg 5 queue1\nwhat?\n", capture_output=True, timeout=60, check=False)
+    assert (result.returncode, b"Traceback" in result.stderr) == (0, False)
+    assert result.stdout
+
+
 @pytest.mark.parametrize("table", ["events", "deliveries", "messages"])
 def test_rows_of_csv_and_json_are_those_of_the_table(table: str) -> None:
     """The same rows, in the order of the lines for events, of their ends for the others."""

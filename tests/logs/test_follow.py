@@ -8,16 +8,19 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from indimail_kit.errors import FormatError
+from indimail_kit.logs import follow
 from indimail_kit.logs.engine import read_events
 from indimail_kit.logs.event import Event
 from indimail_kit.logs.follow import Follower, Notice, Position
 from indimail_kit.logs.matchup import match
+from indimail_kit.logs.rotation import look
 from indimail_kit.tai64 import to_tai64n
 
 MULTILOG = shutil.which("multilog")
@@ -317,6 +320,28 @@ def test_the_real_multilog_turns_over_fast_and_every_line_comes_once(tmp_path: P
     else:
         assert numbers == list(range(count))
         assert len(numbers) == len(seen)
+
+
+def test_a_file_of_another_turn_with_the_same_inode_is_not_taken_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between look and opening `current` was turned over twice, and the newest file got the inode that was seen.
+
+    This is how 240 lines were passed over in silence on a busy machine.
+    """
+    current = tmp_path / "current"
+    current.write_bytes(b"new msg 1\n")
+    with Follower(tmp_path) as follower:
+        assert [item.message_number for item in follower.poll() if isinstance(item, Event)] == [1]
+        for number in (2, 3, 4):
+            current.rename(tmp_path / f"@400000006b02fa8c0000000{number}.s")
+            current.write_bytes(b"new msg %d\n" % number)
+        now = look(tmp_path)
+        assert now is not None
+        then = replace(now, named=now.named[:1])  # as it was after the first turn, but for the inode of `current`
+        looks = [then]
+        monkeypatch.setattr(follow, "look", lambda directory: looks.pop() if looks else look(directory))
+        assert [item.message_number for item in follower.poll() if isinstance(item, Event)] == [2, 3, 4]
 
 
 @needs_multilog
