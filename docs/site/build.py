@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 HERE: Final = ROOT / "docs" / "site"
 
 CONTENTS: Final = (
-    ("Read", ("rooms", "interface", "glossary", "sources", "changelog")),
+    ("Read", ("rooms", "interface", "glossary", "sources", "security", "changelog")),
     ("Reference", ("reference/commands", "reference/columns", "reference/log_lines", "reference/index")),
     ("Learn and teach", ("notebooks/index", "teaching/index")),
     ("Take part", ("contributing", "decisions/index")),
