@@ -44,7 +44,7 @@ UNTRIED: Final = "the log shows no attempt for it yet"
 UNDER_WAY: Final = "its first attempt is under way"
 DONE_IN_LOG: Final = "the log says that it is done, the queue does not say so yet"
 NO_BIRTH: Final = "its birth is not in the log"
-OTHER_BIRTH: Final = "the time of info is not the birth in the log: copied, restored, or back-dated"
+OTHER_BIRTH: Final = "info and log tell two times of its birth: copied, restored, back-dated, or two clocks"
 NAMELESS: Final = "the log does not name its queue"
 
 _NS: Final = 10**9
