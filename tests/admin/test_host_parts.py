@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from indimail_kit.admin.host_logs import find_logs, look_at_log
 from indimail_kit.admin.host_queue import tell_of_queues
 from indimail_kit.admin.host_scanning import argv_of, told_of_scanning
 from indimail_kit.admin.host_services import MAX_SERVICES, ServiceLook, look_at_services
+from indimail_kit.errors import QueueError
 from indimail_kit.lab.corpus import make_queue
 from indimail_kit.mailqueue.layout import create_queue
 from indimail_kit.tai64 import to_tai64n
@@ -30,6 +32,13 @@ TCP = """\
    2: 0100007F:0035 00000000:0000 01 00000000:00000000 00:00000000 00000000     0        0 3 1 0
 """
 """Port 25 for everybody, 587 for this host only, and a connection that is no listener."""
+
+
+@pytest.fixture(autouse=True)
+def roomy_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the disk is free, whatever it is on the machine that runs the tests."""
+    half = os.statvfs_result((4096, 4096, 2**24, 2**23, 2**23, 2**20, 2**19, 2**19, 0, 255, 0))
+    monkeypatch.setattr(os, "statvfs", lambda _place: half)
 
 
 def keys(told: list[Told]) -> list[str]:
@@ -273,3 +282,57 @@ def test_queue_that_vanishes_while_it_is_looked_at_is_told(tmp_path: Path, monke
     monkeypatch.setattr(os, "statvfs", gone)
 
     assert keys(list(tell_of_queues(tmp_path, now_ns=NOW_NS))) == ["queue-unreadable"]
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
+    """Let something that the look at queues calls meet an error."""
+
+    def refused(*_: object, **__: object) -> object:
+        raise error
+
+    monkeypatch.setattr(name, refused)
+
+
+SHUT = PermissionError(13, "Permission denied", "lock/sendmutex")
+REFUSALS: dict[str, tuple[str, Exception, str]] = {
+    "queue that is shut after it was found": (
+        "indimail_kit.admin.host_queue.Queues.snapshot", QueueError("no queue", exit_code=61), "queue-unreadable",
+    ),
+    "lock that may not be looked at": ("indimail_kit.admin.host_queue.find_holder", SHUT, "holder-unknown"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_queue_that_cannot_be_looked_at_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A sentence instead of a guess, and nobody is said to wait."""
+    create_queue(tmp_path / "queue1", split=3)
+    place, error, key = REFUSALS[name]
+    refuse(monkeypatch, place, error)
+
+    assert keys(list(tell_of_queues(tmp_path, now_ns=NOW_NS))) == [key]
+
+
+def test_queue_without_the_right_to_enter_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No queue, because of the rights: that is not "no queue"."""
+    error = QueueError("no queue at /q: Permission denied", exit_code=61)
+    error.__cause__ = SHUT
+    refuse(monkeypatch, "indimail_kit.admin.host_queue.open_queues", error)
+
+    assert keys(list(tell_of_queues(tmp_path, now_ns=NOW_NS))) == ["queue-unreadable"]
+
+
+def test_names_in_another_code_are_told(tmp_path: Path) -> None:
+    """Latin-1 in locals fits no domain."""
+    for name, octets in {"me": b"mx", "rcpthosts": b"a.example", "locals": b"m\xfcller.example"}.items():
+        (tmp_path / name).write_bytes(octets + b"\n")
+
+    assert keys(look_at_control(tmp_path)[1]) == ["control-binary"]
+
+
+def test_clamd_may_be_given_by_its_socket(tmp_path: Path) -> None:
+    """Without a configuration there are no limits to tell of; nobody answers here."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        told = list(look_at_clamd(tmp_path / "s", now_ns=NOW_NS))
+
+    assert (keys(told), facts(told)) == (["clamd-silent"], [str(tmp_path / "s")])
