@@ -52,9 +52,7 @@ class PrivateHoldings:
     def give_back_directory(self) -> None:
         """Remove the directory and give the lock up; a second call does nothing."""
         if self.directory is not None:
-            import shutil
-
-            shutil.rmtree(self.directory, ignore_errors=True)
+            _remove(self.directory)
             self.directory = None
         if self.lock is not None:
             os.close(self.lock)
@@ -86,19 +84,30 @@ def make_private_directory(prefix: str, *, parent: Path = PARENT) -> tuple[Path,
 
 def sweep(prefix: str, *, parent: Path = PARENT) -> tuple[Path, ...]:
     """Remove the directories whose owners are gone, and return them."""
-    import shutil
-
     gone = []
     for directory in parent.glob(f"{prefix}*"):
         # Somebody else may sweep or end at the same moment.
         with contextlib.suppress(OSError):
             if _is_ours(directory) and (descriptor := _take_lock(directory)) is not None:
                 try:
-                    shutil.rmtree(directory, ignore_errors=True)
+                    _remove(directory)
                 finally:
                     os.close(descriptor)
                 gone.append(directory)
     return tuple(gone)
+
+
+def _remove(directory: Path) -> None:
+    """Remove a directory, its lock last: who is killed over it leaves what the next one finds and removes."""
+    import shutil
+
+    with contextlib.suppress(OSError):
+        for path in directory.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK:
+                path.unlink(missing_ok=True)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _is_ours(directory: Path) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
+
+import pytest
 
 from indimail_kit.qhpsi.private_dir import PrivateHoldings, make_private_directory, sweep
 
@@ -33,6 +36,27 @@ def test_directory_of_a_dead_owner_is_removed_by_the_next(tmp_path: Path) -> Non
     os.close(lock)
 
     assert list(tmp_path.iterdir()) == [second]
+
+
+def test_owner_that_is_killed_over_its_clearing_up_leaves_what_the_next_one_removes(tmp_path: Path) -> None:
+    """The lock goes last: a kernel that was killed while a big directory was removed left it there for ever."""
+    holdings = PrivateHoldings(os.getpid())
+    holdings.directory, holdings.lock = make_private_directory("ik-x-", parent=tmp_path)
+    (holdings.directory / "server").mkdir()
+    (holdings.directory / "a-file").write_bytes(b"x")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            holdings.give_back_directory()
+    os.close(holdings.lock)
+
+    assert sweep("ik-x-", parent=tmp_path) == (holdings.directory,)
+    assert list(tmp_path.iterdir()) == []
+
+
+def interrupted(*_args: object, **_options: object) -> None:
+    """Stand for a removal that was killed."""
+    raise KeyboardInterrupt
 
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:
