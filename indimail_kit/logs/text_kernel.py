@@ -44,7 +44,10 @@ AS_IS: Final = 2
 """A line that is printed as it is."""
 
 _NS: Final = 10**9
+_BLANK, _DOT = 32, 46
 _LETTERS: Final = b"kdz"
+_TENS: Final = bytes(48 + pair // 10 for pair in range(100))
+_ONES: Final = bytes(48 + pair % 10 for pair in range(100))
 
 
 def put_word(out: Any, at: int, word: bytes) -> int:
@@ -54,35 +57,47 @@ def put_word(out: Any, at: int, word: bytes) -> int:
     return at + len(word)
 
 
-def put_number(out: Any, at: int, value: int, digits: int) -> int:
-    """Write a number with at least so many digits."""
+def put_digits(out: Any, at: int, value: int, count: int) -> int:
+    """Write a number of so many digits."""
+    index = at + count
+    while index - at >= 2:  # two digits for a division: divisions are what takes time here
+        rest = value // 100
+        pair = value - rest * 100
+        out[index - 2], out[index - 1] = _TENS[pair], _ONES[pair]
+        index -= 2
+        value = rest
+    if index > at:
+        out[at] = 48 + value
+    return at + count
+
+
+def put_number(out: Any, at: int, value: int) -> int:
+    """Write a number."""
     count, limit = 1, 10
     while count < 18 and value >= limit:
         limit *= 10
         count += 1
-    behind = at + max(count, digits)
-    for index in range(behind - at):
-        rest = value // 10  # the only division for a digit: they are what takes time here
-        out[behind - 1 - index] = 48 + value - rest * 10
-        value = rest
-    return behind
+    return put_digits(out, at, value, count)
 
 
 def put_time(out: Any, at: int, unix_ns: int) -> int:
     """Write a time as seconds and nanoseconds, a blank before it; one that is not known is 0."""
     moment = 0 if unix_ns == NO_TIME else unix_ns
-    at = put_word(out, at, b" ")
+    out[at] = _BLANK
+    at += 1
     if moment < 0:
         at = put_word(out, at, b"-")
         moment = -moment
-    at = put_number(out, at, moment // _NS, 1)
-    at = put_word(out, at, b".")
-    return put_number(out, at, moment % _NS, 9)
+    seconds = moment // _NS
+    at = put_digits(out, at, seconds, 10) if seconds >= _NS else put_number(out, at, seconds)
+    out[at] = _DOT
+    return put_digits(out, at + 1, moment - seconds * _NS, 9)
 
 
 def put_count(out: Any, at: int, value: int) -> int:
     """Write a number, a blank before it."""
-    return put_number(out, put_word(out, at, b" "), value, 1)
+    out[at] = _BLANK
+    return put_number(out, at + 1, value)
 
 
 def put_text(out: Any, at: int, carry: Any, octets: Any, row: Any, column: int) -> int:
@@ -182,6 +197,7 @@ def put_rows(
 _NEVER: Final = 2**62
 
 KERNELS: Final = (
-    put_word, put_number, put_time, put_count, put_text, put_lower, put_sender, put_delivery, put_message, put_rows,
+    put_word, put_digits, put_number, put_time, put_count, put_text, put_lower, put_sender, put_delivery, put_message,
+    put_rows,
 )  # fmt: skip
 """What is compiled, each behind those that it calls."""
