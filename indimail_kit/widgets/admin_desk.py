@@ -163,7 +163,7 @@ class AdminDesk(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
         """Make the demonstration server; it goes when the desk goes."""
         holdings = PrivateHoldings(os.getpid())
         directory = holdings.settle_in(None, prefix="indimail-kit-desk-")
-        self.end_demo = weakref.finalize(self, holdings.give_back_directory)
+        self.end_demo = weakref.finalize(self, _give_back, holdings)
         return make_site(directory / "server", seed=seed).environ
 
     def __repr__(self) -> str:
@@ -313,6 +313,12 @@ def question_of(key: str, picture: Snapshot) -> str:
     frame = messages(picture)
     own = frame[(frame["queue"] == queue) & (frame["message_number"] == int(number))]["birth"].dropna()
     return f"{number} in {queue}" + (f", {own.iloc[0].strftime('%Y-%m-%dT%H:%M:%SZ')} ± 60 s" if len(own) else "")
+
+
+def _give_back(holdings: PrivateHoldings) -> None:
+    """Remove the demonstration server; a fork of this process has only a copy of what is held, and lets it be."""
+    if holdings.is_ours:
+        holdings.give_back_directory()
 
 
 def _field(name: str) -> w.Text:
