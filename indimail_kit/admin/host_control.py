@@ -18,6 +18,7 @@ from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, span_tex
 from indimail_kit.admin.host_queue import LIFETIME_S
 from indimail_kit.admin.host_scanning import told_of_scanning
 from indimail_kit.control.cdb import open_rules
+from indimail_kit.control.rule_notes import note_rules
 from indimail_kit.control.tcprules import Rules, match_of
 from indimail_kit.errors import QueueError, RulesError
 from indimail_kit.mailqueue.controls import read_control
@@ -237,6 +238,9 @@ def _who_is_let_in(rules: Rules, path: Path) -> Iterator[Told]:
         text = f"{path} sets RELAYCLIENT for a stranger (192.0.2.1)"
         yield Finding("open-relay", "control", path.name, text, (_check(path),))
 
+    for note in note_rules(rules):
+        where = f"{path}, rule {note.rule}" + (f" (line {note.line_number})" if note.line_number else "")
+        yield Finding("rule-note", "control", path.name, f"{where}: {note.text}", (_check(path),))
     for record in rules.records:
         match = match_of(record)
         rule = f"{path.name} rule {match.rule or ':'}"

@@ -229,11 +229,14 @@ KINDS: Final = {
         "Its mail comes in again, and goes out again, until a hundred hops are counted: 554, a bounce.",
     ),
     "rules-refused": Kind(
-        Urgency.NOW, _AUTH, "tcprules does not compile this, so an older cdb goes on to count, or none at all."
+        Urgency.NOW, _SCAN, "tcprules does not compile this, so an older cdb goes on to count, or none at all."
     ),
-    "rules-deny-all": Kind(Urgency.NOW, _AUTH, "tcpserver drops every client before qmail-smtpd says a word."),
+    "rules-deny-all": Kind(Urgency.NOW, _SCAN, "tcpserver drops every client before qmail-smtpd says a word."),
+    "rule-note": Kind(
+        Urgency.SOON, _SCAN, "tcprules takes it without a word, and it does something else than it looks like."
+    ),
     "rules-stale": Kind(
-        Urgency.SOON, _AUTH, "tcpserver reads the cdb. What was changed in the text counts once tcprules made it anew."
+        Urgency.SOON, _SCAN, "tcpserver reads the cdb. What was changed in the text counts once tcprules made it anew."
     ),
     # --- services
     "no-services": Kind(Urgency.UNKNOWN, _SCAN, "Without a service directory nothing can be said about services."),

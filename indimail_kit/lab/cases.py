@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from indimail_kit.errors import LabError
-from indimail_kit.lab import cases_queue, cases_remote, cases_scanner, cases_users, cases_way
+from indimail_kit.lab import cases_queue, cases_remote, cases_rules, cases_scanner, cases_users, cases_way
 from indimail_kit.lab.case import Case as Case
 from indimail_kit.lab.case import Deed as Deed
 from indimail_kit.lab.case import Finding as Finding
@@ -35,7 +35,7 @@ from indimail_kit.lab.case_site import Site as Site
 
 CASES: Final[dict[str, Case]] = {
     case.name: case
-    for module in (cases_scanner, cases_users, cases_way, cases_queue, cases_remote)
+    for module in (cases_scanner, cases_users, cases_way, cases_queue, cases_remote, cases_rules)
     for case in module.CASES
 }
 """Name -> case."""

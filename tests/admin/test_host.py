@@ -308,6 +308,7 @@ SPOILS: dict[str, tuple[Callable[[Host], None], str, str]] = {
     "scanner of a rule that is not there": (control("tcp.smtp", b':allow,QHPSI="/nowhere/scanner %s"\n'),
                                             "scan-refuses", "tcp.smtp rule :"),
     "service that queues elsewhere": (variable(QUEUE_BASE="/elsewhere"), "other-base", "queues into /elsewhere"),
+    "network without its dot": (control("tcp.smtp", b"192.168:deny\n:allow\n"), "rule-note", "no dot at the end"),
     "route to nobody": (control("smtproutes", b"a.example:127.0.0.1:1\nb.example:192.0.2.1:1\n"),
                         "route-dead", "sends a.example to 127.0.0.1:1,"),
     "route to itself": (lambda host: control("smtproutes", b":127.0.0.1:%d\n" % host.port)(host),

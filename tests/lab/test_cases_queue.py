@@ -59,12 +59,19 @@ def undo_file(case: RunningCase) -> None:
     (case.site.places.control / "concurrencyremote").write_text("0\n")
 
 
+def half_everybody(case: RunningCase) -> None:
+    """Let everybody in, for the time being."""
+    rules = case.site.places.rules
+    rules.write_text(rules.read_text().replace(":deny", ":allow"))
+
+
 HALF: dict[str, tuple[Callable[[RunningCase], None], str]] = {
     "queue-copied": (half_start_it, "differs from its name"),
     "wrong-split": (half_start_it_again, "belongs into"),
     "orphans": (half_mess_only, "intd"),
     "trigger": (half_new_fifo, "was taken, and does not arrive"),
     "backlog": (half_route, f"Mail for {FAR_DOMAIN} still waits in the queue: 12."),
+    "office-shut": (half_everybody, "gets in, too"),
     "channel-shut": (half_file, f"Mail for {FAR_DOMAIN} still waits in the queue: 3."),
 }
 """Case -> what somebody does who has seen half of it, and what the grader still says."""
@@ -78,6 +85,7 @@ SEEN_BY_DOCTOR = {
     "orphans": ("queue-odd", "ossified"),
     "trigger": ("trigger", "lock/trigger is a file, not a FIFO"),
     "backlog": ("route-dead", f"sends {FAR_DOMAIN} to 127.0.0.1:"),
+    "office-shut": ("rule-note", "no dot at the end"),
     "channel-shut": ("no-concurrency", "concurrencyremote is 0"),
 }
 """Case -> the finding of doctor that names the cause: its kind, and words of it."""
