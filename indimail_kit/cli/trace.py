@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from indimail_kit.cli.logs_reading import told
 from indimail_kit.cli.output import json_option, note, print_json
 from indimail_kit.cli.queue_place import opened
 from indimail_kit.visible import visible
@@ -86,8 +87,7 @@ def trace(
     certain (●), likely (◐) or possible (○), with the reason; what nothing tells of has a line of its own. Several
     messages that fit are all told: a number is used again and again. Exit code 3 when nothing tells of such a message.
     """
-    from indimail_kit.logs import read
-    from indimail_kit.trace import Question, Tracer, read_sessions
+    from indimail_kit.trace import Question, Tracer, read_log, read_sessions
 
     if (question is None) == (qp is None):
         raise click.UsageError("one of N, ADDRESS and --qp is needed")
@@ -95,13 +95,14 @@ def trace(
         raise click.UsageError(f"{visible(question)} is neither a message number nor an address")
     if not logs and place is None and not mails and not sessions:
         raise click.UsageError("nothing to look at: --log, --queue, --mail or --session")
-    log = [read(*logs, utc_offset_s=utc_offset_s)] if logs else []
+    with told(logs) as sources:
+        log = [read_log(*sources, utc_offset_s=utc_offset_s)] if logs else []
     tracer = Tracer(
         logs=log, queues=None if place is None else opened(place, split), mails=mails,
         recordings=[one for path in sessions for one in read_sessions(path)], ahead_s=ahead_s
     )  # fmt: skip
-    for unknown in (one for one in log if one.unknown):
-        note(f"{len(unknown.unknown)} line(s) of the logs fit no form and are not looked at")
+    for unknown in (one for one in log if one.unknown_count):
+        note(f"{unknown.unknown_count} line(s) of the logs fit no form and are not looked at")
     for path, reason in tracer.unread:
         note(f"{path} is left out: {reason}")
     is_number = question is not None and _NUMBER.fullmatch(question) is not None

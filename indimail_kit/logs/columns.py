@@ -156,14 +156,21 @@ class EventBlock:
             values[row] = getattr(event, name)
         return values
 
-    def octets_of(self, name: str) -> list[bytes | None]:
-        """Return the octets of sender, recipient or report of each line; None where the line says nothing of it."""
+    def octets_of(self, name: str, rows: NDArray[np.int64] | None = None) -> list[bytes | None]:
+        """Return the octets of sender, recipient or report of each line; None where the line says nothing of it.
+
+        Args:
+            name: Which of the three.
+            rows: The lines that are wanted; all if not given.
+        """
         column = SPANS[name]
         octets = bytes(self.octets)
-        spans = self.table[:, column : column + 2].tolist()
-        values = [octets[start:end] if start >= 0 else None for start, end in spans]
-        for row, event in self.others.items():
-            values[row] = getattr(event, name)
+        table = self.table if rows is None else self.table[rows]
+        values = [octets[start:end] if start >= 0 else None for start, end in table[:, column : column + 2].tolist()]
+        if self.others:
+            for place, row in enumerate(range(len(self)) if rows is None else rows.tolist()):
+                if row in self.others:
+                    values[place] = getattr(self.others[row], name)
         return values
 
     def events(self) -> Iterable[Event]:

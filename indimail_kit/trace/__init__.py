@@ -7,7 +7,9 @@ Place in the mail's journey: behind `tables`, before the lab and the widgets: he
     trace.others                                            # the other messages that fit the question
 
 - `tracer`: `Tracer`, which is asked by number, qp or address; `question`: what a person types; `story`: its answer
-- `index`, `records`: a log cut into lives, sessions and scans; `files`, `recordings`: queues, mailboxes, sessions
+- `extract`: what is needed of a log, in a fifth of its memory (`read_log`); `index`, `sessions`, `scans`, `records`: a
+  log cut into lives, sessions and scans, over columns in order (`ordered`); `files`, `recordings`: queues, mailboxes,
+  recorded sessions
 - `joins`: which scan and which session belong to a life; `telling`, `telling_others`: the stories; `clocks`: why times
   differ
 
@@ -22,6 +24,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from indimail_kit.trace.clocks import ClockName as ClockName
+from indimail_kit.trace.extract import LogExtract as LogExtract
+from indimail_kit.trace.extract import read_log as read_log
 from indimail_kit.trace.question import Question as Question
 from indimail_kit.trace.question import parse_question as parse_question
 from indimail_kit.trace.recordings import Recording as Recording
@@ -44,6 +48,7 @@ __all__ = [
     "ClockName",
     "Confidence",
     "Evidence",
+    "LogExtract",
     "Question",
     "Recording",
     "Trace",
@@ -53,6 +58,7 @@ __all__ = [
     "message",
     "parse_question",
     "qp",
+    "read_log",
     "read_sessions",
 ]
 
@@ -60,7 +66,7 @@ __all__ = [
 def message(
     message_number: int,
     *,
-    logs: Iterable[Log] = (),
+    logs: Iterable[Log | LogExtract] = (),
     queues: Queues | None = None,
     mails: Iterable[str | os.PathLike[str]] = (),
     recordings: Iterable[Recording] = (),
@@ -88,7 +94,7 @@ def message(
 def qp(
     number: int,
     *,
-    logs: Iterable[Log] = (),
+    logs: Iterable[Log | LogExtract] = (),
     queues: Queues | None = None,
     mails: Iterable[str | os.PathLike[str]] = (),
     recordings: Iterable[Recording] = (),
@@ -108,7 +114,7 @@ def qp(
 def address(
     address_text: str,
     *,
-    logs: Iterable[Log] = (),
+    logs: Iterable[Log | LogExtract] = (),
     queues: Queues | None = None,
     mails: Iterable[str | os.PathLike[str]] = (),
     recordings: Iterable[Recording] = (),

@@ -9,13 +9,17 @@ Rule 2: in doubt less sure. What may be another message's is told as possible or
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Final, Generic, TypeVar
+
+import numpy as np
 
 from indimail_kit.trace.clocks import JITTER_NS, MIN_SCANS, NS, measure_ahead_s
 from indimail_kit.trace.index import LogIndex
+from indimail_kit.trace.ordered import NO_TIME
 from indimail_kit.trace.records import Key, Life, Mail, Scan, cleaned
 from indimail_kit.trace.story import Confidence, iso, weakest
 
@@ -39,6 +43,9 @@ MAIL_ALONE_NS: Final = 60 * NS
 """No other mail that could be meant within this time, for certain (unit: ns)."""
 
 
+_NEVER: Final = 2**63 - 1
+"""A time that never comes (unit: ns since 1970)."""
+
 T = TypeVar("T")
 """Whatever is linked."""
 
@@ -58,6 +65,23 @@ class Link(Generic[T]):
     reason: str
 
 
+class _ScansByNumber:
+    """The scans of each number, of all logs, in the order of their times; those without a time are left out."""
+
+    def __init__(self, indexes: Sequence[LogIndex]) -> None:
+        self._indexes = indexes
+        self._found: dict[int, list[Scan]] = {}
+
+    def get(self, message_number: int, _default: Iterable[Scan] = ()) -> list[Scan]:
+        """Return the scans of a number."""
+        found = self._found.get(message_number)
+        if found is None:
+            scans = (one for index in self._indexes for one in index.scans.of_number(message_number))
+            found = sorted((one for one in scans if one.unix_ns is not None), key=_time_of)
+            self._found[message_number] = found
+        return found
+
+
 class ScanJoiner:
     """Finds the scans of messages.
 
@@ -68,56 +92,54 @@ class ScanJoiner:
     """
 
     def __init__(self, indexes: Sequence[LogIndex]) -> None:
-        self._by_number: dict[int, list[Scan]] = defaultdict(list)
-        self._nameless: list[Scan] = []
-        self._births: dict[Key, list[int]] = defaultdict(list)
-        for index in indexes:
-            for scan in index.scans:
-                if scan.message_number is not None and scan.unix_ns is not None:
-                    self._by_number[scan.message_number].append(scan)
-                elif scan.unix_ns is not None:
-                    self._nameless.append(scan)
-            for life in index.lives:
-                if life.has_birth and life.born_ns is not None:
-                    self._births[life.key].append(life.born_ns)
-        for found in (*self._by_number.values(), self._nameless):
-            found.sort(key=_time_of)
-        for times in self._births.values():
-            times.sort()
-        self.has_scans = bool(self._by_number or self._nameless)
+        self._indexes = indexes
+        self._by_number = _ScansByNumber(indexes)
+        self.has_scans = any(index.scans.has_times for index in indexes)
         self.most, self.doubt = self._judge_clocks()
 
     def _judge_clocks(self) -> tuple[Confidence, str]:
         """Say what is wrong when most scans are not followed by their message, or all of them long after."""
-        times = [time for births in self._births.values() for time in births]
-        first_ns, last_ns = min(times, default=0), max(times, default=0)
-        pairs: list[tuple[Key, int]] = [
-            ((scan.queue, number), _time_of(scan))
-            for number, scans in self._by_number.items()
-            for scan in scans
-            if scan.kind == "clamd_scan_ok" and (scan.queue, number) in self._births
-        ]
-        told = [pair for pair in pairs if first_ns <= pair[1] <= last_ns]
-        gaps = sorted(gap for key, unix_ns in told if (gap := self._gap(key, unix_ns)) is not None)
-        if len(told) >= MIN_SCANS and 2 * len(gaps) < len(told):
-            ahead_s = measure_ahead_s(pairs, self._births)
+        spans = [span for index in self._indexes if (span := index.births.span) is not None]
+        first_ns, last_ns = min((one for one, _ in spans), default=0), max((one for _, one in spans), default=0)
+        told, gaps = 0, np.empty(0, dtype=np.int64)
+        for one in self._indexes:
+            queues, codes, numbers, times = one.scans.clean()
+            known = np.zeros(len(times), dtype=np.bool_)
+            births = np.full(len(times), _NEVER)
+            for index in self._indexes:
+                keys = index.key_codes(queues, codes, numbers)
+                known |= index.births.has(keys)
+                found = index.births.first_times(keys, times - JITTER_NS)
+                births = np.minimum(births, np.where(found == NO_TIME, _NEVER, found))
+            known &= (times >= first_ns) & (times <= last_ns)
+            told += int(np.count_nonzero(known))
+            gaps = np.append(gaps, (births - times)[known & (births <= times + SCAN_LIKELY_NS)])
+        if told >= MIN_SCANS and 2 * len(gaps) < told:
+            ahead_s = self._measured_ahead_s()
             hint = (
                 "" if ahead_s is None else f"; the scanner's clock seems to be {ahead_s:+.0f} s ahead of what was told"
             )
-            found = f"of {len(told)} scans only {len(gaps)} are followed by their message"
-            return "possible", f"{found}: the clocks differ{hint}"
-        least_ns = gaps[len(gaps) // 20] if len(gaps) >= MANY_SCANS else 0
+            found_text = f"of {told} scans only {len(gaps)} are followed by their message"
+            return "possible", f"{found_text}: the clocks differ{hint}"
+        least_ns = int(np.sort(gaps)[len(gaps) // 20]) if len(gaps) >= MANY_SCANS else 0
         if least_ns > JITTER_NS:
             hint = f"the scanner's clock may be {-least_ns / NS:+.1f} s ahead of what was told"
             return "likely", f'hardly a scan is less than {_span(least_ns)} before "new msg": {hint}'
         return "certain", ""
 
-    def _gap(self, key: Key, unix_ns: int) -> int | None:
-        """Return how long after a time a message of this number is preprocessed, None if not soon (unit: ns)."""
-        births = self._births.get(key, [])
-        at = bisect_left(births, unix_ns - JITTER_NS)
-        is_soon = at < len(births) and births[at] <= unix_ns + SCAN_LIKELY_NS
-        return births[at] - unix_ns if is_soon else None
+    def _measured_ahead_s(self) -> float | None:
+        """Return how far the scanner's clock seems to be ahead (unit: s)."""
+        pairs: list[tuple[Key, int]] = []
+        for index in self._indexes:
+            queues, *columns = index.scans.clean()
+            rows = zip(*(column.tolist() for column in columns), strict=True)
+            pairs += [((queues[code], number), unix_ns) for code, number, unix_ns in rows]
+        return measure_ahead_s(pairs, {key: self._births(key) for key, _ in pairs})
+
+    def _births(self, key: Key) -> list[int]:
+        """Return when messages of a number were preprocessed, in order (unit: ns since 1970)."""
+        found = [index.births_of(key) for index in self._indexes]
+        return found[0] if len(found) == 1 else sorted(chain.from_iterable(found))
 
     def of(
         self, life: Life, mail: Link[Mail] | None, *, has_virus_header: bool = False
@@ -200,10 +222,9 @@ class ScanJoiner:
         """Return the scans that may be of a mail that was refused: its number is told nowhere, so by time alone."""
         if mail.unix_ns is None:
             return []
-        found = sorted(
-            (one for scans in self._by_number.values() for one in scans if self._may_be_refused(one, mail)),
-            key=_time_of,
-        )
+        begin_ns = _beginning(mail) - JITTER_NS
+        scans = (one for index in self._indexes for one in index.scans.bad(begin_ns, mail.unix_ns + JITTER_NS))
+        found = sorted((one for one in scans if self._may_be_refused(one, mail)), key=_time_of)
         others = [one for one in rivals if one is not mail]
         if len(found) == 1 and not any(_is_within(found[0], one) for one in others):
             reason = "the only file within this session in which something was found; no key that both lines have"
@@ -218,12 +239,12 @@ class ScanJoiner:
 
     def _births_between(self, key: Key, from_ns: int, to_ns: int) -> int:
         """Count the messages of a number that were preprocessed in a time."""
-        births = self._births.get(key, [])
+        births = self._births(key)
         return bisect_right(births, to_ns) - bisect_left(births, from_ns)
 
     def _is_queued(self, key: Key, unix_ns: int) -> bool:
         """Say whether a message of this number was preprocessed so soon that the scan must be its own."""
-        births = self._births.get(key, [])
+        births = self._births(key)
         at = bisect_left(births, unix_ns - JITTER_NS)
         return at < len(births) and births[at] <= unix_ns + JITTER_NS
 
@@ -232,38 +253,34 @@ class MailJoiner:
     """Finds the SMTP mails of messages.
 
     Attributes:
-        refused: The mails that qmail-queue did not take.
-        accepted: The mails that it took.
+        has_sessions: Whether any log tells of sessions.
     """
 
     def __init__(self, indexes: Sequence[LogIndex]) -> None:
-        mails = [mail for index in indexes for session in index.sessions for mail in session.mails]
-        self.refused = [one for one in mails if not one.is_accepted]
-        self.accepted = [one for one in mails if one.is_accepted]
-        self.has_sessions = any(index.sessions for index in indexes)
-        self._mails: dict[tuple[str, int | None], list[Mail]] = defaultdict(list)
-        self._lives: dict[tuple[str, int | None], list[Life]] = defaultdict(list)
+        self._indexes = indexes
+        self.has_sessions = any(index.has_sessions for index in indexes)
         self._recipients: dict[int, frozenset[str]] = {}
-        for mail in self.accepted:
-            if mail.unix_ns is not None:
-                self._mails[cleaned(mail.sender), mail.message_bytes].append(mail)
-        for index in indexes:
-            for life in index.lives:
-                if life.born_ns is not None and life.sender is not None:
-                    self._lives[cleaned(life.sender), life.message_bytes].append(life)
-        for found in self._mails.values():
-            found.sort(key=_mail_time)
-        for lives in self._lives.values():
-            lives.sort(key=_born)
+
+    @cached_property
+    def refused(self) -> list[Mail]:
+        """Return the mails that qmail-queue did not take."""
+        return [mail for index in self._indexes for mail in index.sessions.refused()]
+
+    def refused_as(self, qp: int) -> list[Mail]:
+        """Return the mails with a qp that qmail-queue did not take."""
+        return [mail for index in self._indexes for mail in index.sessions.refused(qp)]
+
+    def named(self, address: str) -> list[Mail]:
+        """Return the mails that may have an address, as `cleaned` gives it, as sender or recipient."""
+        return [mail for index in self._indexes for mail in index.sessions.named(address)]
 
     def of(self, life: Life) -> list[Link[Mail]]:
         """Return the mail of a message; several when it may be any of them."""
         if life.sender is None or life.born_ns is None:
             return []
-        mails = self._mails.get((cleaned(life.sender), life.message_bytes), [])
-        start = bisect_left(mails, life.born_ns - TODO_SCAN_NS, key=_mail_time)
-        end = bisect_right(mails, life.born_ns + MAIL_ALONE_NS, key=_mail_time)
-        found = [one for one in mails[start:end] if self._overlap(life, one)]
+        wanted = cleaned(life.sender), life.message_bytes, life.born_ns - TODO_SCAN_NS, life.born_ns + MAIL_ALONE_NS
+        mails = (one for index in self._indexes for one in index.sessions.accepted(*wanted))
+        found = sorted((one for one in mails if self._overlap(life, one)), key=_mail_time)
         near = [one for one in found if abs(life.born_ns - _mail_time(one)) <= MAIL_ALONE_NS]
         if len(near or found) == 1:
             mail = (near or found)[0]
@@ -274,10 +291,9 @@ class MailJoiner:
     def lives_of(self, mail: Mail) -> list[Life]:
         """Return the messages that may be a mail's."""
         time_ns = _mail_time(mail)
-        lives = self._lives.get((cleaned(mail.sender), mail.message_bytes), [])
-        start = bisect_left(lives, time_ns - MAIL_ALONE_NS, key=_born)
-        end = bisect_right(lives, time_ns + TODO_SCAN_NS, key=_born)
-        return [one for one in lives[start:end] if self._overlap(one, mail)]
+        wanted = cleaned(mail.sender), mail.message_bytes, time_ns - MAIL_ALONE_NS, time_ns + TODO_SCAN_NS
+        lives = (one for index in self._indexes for one in index.lives_of_sender(*wanted))
+        return sorted((one for one in lives if self._overlap(one, mail)), key=_born)
 
     def _judge(self, life: Life, mail: Mail) -> tuple[Confidence, str]:
         """Return how sure it is that the only mail that fits is the message's, and why."""
@@ -355,10 +371,13 @@ def _window_start(life: Life) -> int | None:
 
 def _is_within(scan: Scan, mail: Mail) -> bool:
     """Say whether a scan lies between the beginning of a session and the line about one of its mails."""
-    end_ns = _mail_time(mail)
+    return _beginning(mail) - JITTER_NS <= _latest(scan) and _time_of(scan) <= _mail_time(mail) + JITTER_NS
+
+
+def _beginning(mail: Mail) -> int:
+    """Return when the session of a mail began, or may have begun (unit: ns since 1970)."""
     start_ns = mail.session.start_ns if mail.session.has_start and mail.session.start_ns is not None else None
-    begin_ns = end_ns - MAIL_ALONE_NS if start_ns is None else start_ns
-    return begin_ns - JITTER_NS <= _latest(scan) and _time_of(scan) <= end_ns + JITTER_NS
+    return _mail_time(mail) - MAIL_ALONE_NS if start_ns is None else start_ns
 
 
 def _span(span_ns: int) -> str:

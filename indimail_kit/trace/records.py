@@ -6,16 +6,12 @@ Rule 1: values only; all times are those of qmail-send's host.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from indimail_kit.logs.fields import cleaned as cleaned
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from indimail_kit.trace.index import LogIndex
-
-_NAT: Final = -(2**63)
 
 Key = tuple[str, int]
 """Queue and message number."""
@@ -40,11 +36,39 @@ class Line:
     line_number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One delivery whose start is in the log, as DELIVERIES has it.
+
+    Attributes:
+        delivery_number: Number of the delivery.
+        channel: local or remote.
+        recipient: As logged, or None.
+        outcome: success, failure or deferral; None without an end.
+        is_open: Whether it is under way at the end of the log.
+        started_at: When it began (unit: ns since 1970), or None.
+        ended_at: When it ended (unit: ns since 1970), or None.
+        start_event: Position of its first line.
+        end_event: Position of its last line, or None.
+    """
+
+    delivery_number: int
+    channel: str | None
+    recipient: str | None
+    outcome: str | None
+    is_open: bool
+    started_at: int | None
+    ended_at: int | None
+    start_event: int
+    end_event: int | None
+
+
 @dataclass(slots=True, eq=False)
 class Life:
     """One life of a message number.
 
     Attributes:
+        row: Which life of the log it is.
         queue: Name of the queue, "" where the log names none.
         message_number: The number.
         lifetime: Which life it is.
@@ -62,10 +86,10 @@ class Life:
         end_event: Position of its last line, or None.
         bounce_qp: qp of its bounce, or None.
         listed: Recipients that todo-proc listed.
-        deliveries: Its rows of DELIVERIES.
-        previous: The life before, of the same number in the same queue.
+        deliveries: Its deliveries, in the order of their starts.
     """
 
+    row: int
     queue: str
     message_number: int
     lifetime: int
@@ -83,8 +107,7 @@ class Life:
     end_event: int | None
     bounce_qp: int | None
     listed: set[str] = field(default_factory=set)
-    deliveries: list[Any] = field(default_factory=list, repr=False)
-    previous: Life | None = field(default=None, repr=False)
+    deliveries: list[Attempt] = field(default_factory=list, repr=False)
 
     @property
     def key(self) -> Key:
@@ -92,10 +115,16 @@ class Life:
         return self.queue, self.message_number
 
     @property
+    def previous(self) -> Life | None:
+        """Return the life before, of the same number in the same queue."""
+        return self.log.previous_of(self)
+
+    @property
     def recipients(self) -> set[str]:
         """Return every recipient that the log names, once, as todo-proc wrote it if it did."""
         listed = {cleaned(one) for one in self.listed}
-        return self.listed | {one.recipient for one in self.deliveries if cleaned(one.recipient or "") not in listed}
+        tried = (one.recipient or "" for one in self.deliveries)
+        return self.listed | {one for one in tried if cleaned(one) not in listed}
 
     @property
     def window_start_ns(self) -> int | None:
@@ -172,13 +201,3 @@ class Scan:
     message_number: int | None
     kind: str
     is_coarse: bool = False
-
-
-def values_of(frame: pd.DataFrame, name: str) -> list[Any]:
-    """Return a column as plain values; None for a null, ns since 1970 for a time."""
-    column = frame[name]
-    if str(column.dtype).startswith("datetime64"):
-        times: list[int] = column.to_numpy("datetime64[ns]").view("int64").tolist()
-        return [None if time == _NAT else time for time in times]
-    plain: list[Any] = column.astype(object).where(column.notna(), None).tolist()
-    return plain

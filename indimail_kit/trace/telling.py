@@ -236,7 +236,7 @@ def _tell_queue_and_bounces(material: Material, life: Life, story: Draft) -> boo
     """Tell the lines of the message itself, of its bounce, and of the message whose bounce it is, if it is one."""
     _tell_queue(life, story)
     parents = [
-        one for index in material.indexes for one in index.bounced_by.get(life.qp or -1, ()) if _near(one, life)
+        one for index in material.indexes for one in index.lives_of_bounce(life.qp or -1) if _near(one, life)
     ]  # fmt: skip
     for parent in parents:
         confidence: Confidence = "certain" if len(parents) == 1 and life.sender == "" else "possible"
@@ -248,7 +248,7 @@ def _tell_queue_and_bounces(material: Material, life: Life, story: Draft) -> boo
     if life.bounce_qp is None:
         return bool(parents)
     bounces = [
-        one for index in material.indexes for one in index.by_qp.get(life.bounce_qp, ()) if _near(life, one)
+        one for index in material.indexes for one in index.lives_of_qp(life.bounce_qp) if _near(life, one)
     ]  # fmt: skip
     for bounce in bounces:
         sure: Confidence = "certain" if len(bounces) == 1 and bounce.sender == "" else "possible"

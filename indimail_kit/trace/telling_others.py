@@ -40,8 +40,8 @@ def tell_files(material: Material, files: QueuedFiles) -> Trace:
     story = Draft()
     add_files(files, "certain", "its file has this number now", story)
     scans = [
-        one for index in material.indexes for one in index.scans
-        if (one.queue, one.message_number) == (files.files.queue, files.files.message_number)
+        one for index in material.indexes for one in index.scans.of_number(files.files.message_number)
+        if one.queue == files.files.queue
     ]  # fmt: skip
     mess = files.files.file("mess")
     near = [one for one in scans if mess is not None and abs((one.unix_ns or 0) - mess.mtime_ns) <= MAIL_ALONE_NS]

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from indimail_kit.errors import TraceError
 from indimail_kit.trace.clocks import ClockName, Clocks
+from indimail_kit.trace.extract import LogExtract, extract_of
 from indimail_kit.trace.files import DeliveredMail, QueuedFiles, QueueFiles, read_mails
 from indimail_kit.trace.index import LogIndex
 from indimail_kit.trace.joins import MailJoiner, ScanJoiner
 from indimail_kit.trace.recordings import RecordedMail, Recording, read_recordings
-from indimail_kit.trace.records import Life, Scan, cleaned
+from indimail_kit.trace.records import Life, cleaned
 from indimail_kit.trace.story import CONFIDENCES, Trace, iso
 from indimail_kit.trace.telling import Material, tell_life
 from indimail_kit.trace.telling_others import tell_files, tell_recorded, tell_refused, tell_scans, tell_unqueued
@@ -41,22 +42,21 @@ class Tracer:
 
     Args:
         logs: Logs of qmail-send, qmail-smtpd and clamd, each one or all in one; files of one program that follow each
-            other belong into one `logs.read`.
+            other belong into one `read_log` or `logs.read`.
         queues: Queues to look at, read-only; of the same host as the logs, for a queue's name means no other host.
         mails: Maildirs, or files with a delivered mail.
         recordings: Recorded SMTP sessions, for example the lab's.
         ahead_s: Clock ("session", "scan", "mail") -> seconds that its host is ahead of qmail-send's (unit: s).
 
     Attributes:
-        logs: The logs.
+        logs: The logs that are in memory as a whole, of `logs.read`.
         queues: The queues, None without.
         mails: Maildirs and mails.
         ahead_s: Clock -> seconds that it is ahead (unit: s).
         has_recordings: Whether a recorded session has a mail.
         unread: Path and reason of each mail that is there and could not be read.
 
-    The logs are cut into what can be asked when the first question comes; a log whose tables lack a column raises
-    SchemaError then.
+    The logs are cut into what can be asked when the first question comes.
 
     Raises:
         TraceError: A clock that nobody has; a place that is neither a mail nor a Maildir.
@@ -66,15 +66,18 @@ class Tracer:
     def __init__(
         self,
         *,
-        logs: Iterable[Log] = (),
+        logs: Iterable[Log | LogExtract] = (),
         queues: Queues | None = None,
         mails: Iterable[str | os.PathLike[str]] = (),
         recordings: Iterable[Recording] = (),
         ahead_s: Mapping[ClockName, float] | None = None,
     ) -> None:
-        self.logs, self.queues, self.mails = tuple(logs), queues, tuple(map(Path, mails))
+        given = tuple(logs)
+        self.logs = tuple(log for log in given if not isinstance(log, LogExtract))
+        self.queues, self.mails = queues, tuple(map(Path, mails))
         self.ahead_s = MappingProxyType(dict(ahead_s or {}))
-        self._clocks = clocks = Clocks(self.ahead_s)
+        self._given, self._clocks = given, Clocks(self.ahead_s)
+        clocks = self._clocks
         by_qp: dict[int, list[DeliveredMail]] = defaultdict(list)
         unread: list[tuple[Path, str]] = []
         for mail in read_mails(self.mails, clocks, unread):
@@ -90,7 +93,8 @@ class Tracer:
     @cached_property
     def _indexes(self) -> list[LogIndex]:
         """Return the logs, cut for being asked: made with the first question, for a long log takes seconds."""
-        return [LogIndex(log, self._clocks) for log in self.logs]
+        extracts = (log if isinstance(log, LogExtract) else extract_of(log) for log in self._given)
+        return [LogIndex(one, self._clocks) for one in extracts]
 
     @cached_property
     def _material(self) -> Material:
@@ -128,8 +132,8 @@ class Tracer:
             TraceError: Nothing tells of such a message.
         """
         lives = [
-            one for one in self._lives()
-            if one.message_number == message_number and queue in ("", one.queue) and lifetime in (None, one.lifetime)
+            one for index in self._indexes for one in index.lives_of_number(message_number)
+            if queue in ("", one.queue) and lifetime in (None, one.lifetime)
         ]  # fmt: skip
         traces = [*self._told(lives, at_ns, within_s)]
         claimed = {id(one) for life in lives for one in self._material.files_of(life)[0]}
@@ -137,7 +141,8 @@ class Tracer:
             files = (one for one in self._material.files.of(queue, message_number) if id(one) not in claimed)
             traces += [tell_files(self._material, one) for one in files]
         if not traces and lifetime is None:
-            scans = [one for one in self._scans() if one.message_number == message_number and queue in ("", one.queue)]
+            found = (one for index in self._indexes for one in index.scans.of_number(message_number))
+            scans = [one for one in found if queue in ("", one.queue)]
             traces = [tell_scans(scans)] if scans else []
         what = f"message {message_number}{f' in {queue}' if queue else ''}{f', life {lifetime}' if lifetime else ''}"
         return self._answer(what, traces, at_ns)
@@ -153,9 +158,9 @@ class Tracer:
         Raises:
             TraceError: Nothing tells of such a message.
         """
-        lives = [one for index in self._indexes for one in index.by_qp.get(qp, ())]
+        lives = [one for index in self._indexes for one in index.lives_of_qp(qp)]
         traces = [*self._told([one for one in lives if _is_at(at_ns, one.born_ns, one.born_ns, within_s)], None)]
-        refused = (one for one in self._material.mails.refused if one.qp == qp)
+        refused = self._material.mails.refused_as(qp)
         traces += [
             tell_refused(self._material, one) for one in refused if _is_at(at_ns, one.unix_ns, one.unix_ns, within_s)
         ]
@@ -177,10 +182,11 @@ class Tracer:
             TraceError: Nothing tells of such a message.
         """
         wanted = cleaned(address)
-        lives = [one for one in self._lives() if _names(wanted, one.sender, one.recipients)]
+        named = (one for index in self._indexes for one in index.lives_named(wanted))
+        lives = [one for one in named if _names(wanted, one.sender, one.recipients)]
         traces = [*self._told(lives, at_ns, within_s)]
         mails = self._material.mails
-        for mail in (*mails.refused, *mails.accepted):
+        for mail in sorted(mails.named(wanted), key=lambda one: one.is_accepted):
             fits = _names(wanted, mail.sender, mail.recipients) and _is_at(at_ns, mail.unix_ns, mail.unix_ns, within_s)
             if fits and not mail.is_accepted:
                 traces.append(tell_refused(self._material, mail))
@@ -193,14 +199,6 @@ class Tracer:
             ]
         when = "" if at_ns is None else f", {iso(at_ns)} ± {within_s:g} s"
         return self._answer(f"{address}{when}", traces, at_ns)
-
-    def _lives(self) -> Iterator[Life]:
-        for index in self._indexes:
-            yield from index.lives
-
-    def _scans(self) -> Iterator[Scan]:
-        for index in self._indexes:
-            yield from index.scans
 
     def _told(self, lives: Iterable[Life], at_ns: int | None, within_s: float = WITHIN_S) -> Iterator[Trace]:
         """Yield the stories of the lives that were there at a time."""

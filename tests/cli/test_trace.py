@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from indimail_kit.cli import main
+from indimail_kit.cli import logs_reading, main
 
 LOGS = Path(__file__).parents[1] / "data" / "indimail" / "logs"
 SEND = str(LOGS / "send-for-smtpd.tai64n.log.gz")
@@ -121,3 +123,41 @@ def test_a_clock_that_was_told_is_taken_off() -> None:
     )
 
     assert [one["time"] for one in document["evidence"] if one["source"] == "scan"] == ["2026-11-22T14:20:46.000Z"]
+
+
+class Terminal(io.StringIO):
+    """Says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Return True."""
+        return True
+
+
+def test_a_long_log_has_a_bar_on_a_terminal(monkeypatch, capsys) -> None:
+    """It goes while the logs are read; the story follows on standard output."""
+    monkeypatch.setattr(logs_reading, "MIN_BYTES", 1)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+
+    main(["trace", "--qp", "5219", "--log", SEND], standalone_mode=False)
+
+    assert ("reading" in terminal.getvalue(), terminal.getvalue().endswith("\x1b[2K")) == (True, True)
+    assert capsys.readouterr().out.startswith("qp 5219    confidence")
+
+
+def test_there_is_no_bar_in_a_pipe(monkeypatch) -> None:
+    """What a program gets has no trace of it."""
+    monkeypatch.setattr(logs_reading, "MIN_BYTES", 1)
+
+    assert trace("--qp", "5219", "--log", SEND).stderr == ""
+
+
+def test_a_log_that_tells_nothing_is_named(monkeypatch) -> None:
+    """By its path, whoever counts how far it has been read."""
+    monkeypatch.setattr(logs_reading, "MIN_BYTES", 1)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+
+    with logs_reading.told([SEND]) as sources:
+        from indimail_kit.trace import read_log
+
+        assert (read_log(*sources).name, len(sources)) == (SEND, 1)

@@ -187,7 +187,7 @@ def test_a_long_log_is_cut_only_when_somebody_asks() -> None:
         name = "a log"
 
         @property
-        def events(self) -> object:
+        def blocks(self) -> object:
             raise AssertionError("read before a question")
 
     tracer = trace.Tracer(logs=[Untouchable()])
