@@ -177,7 +177,7 @@ class CasePanel(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 tag("p", f"{'✓' if one.is_good else '✕'} {one.text}", cls=f"ik-status {_TONES[one.is_good]}")
                 for one in self.grade.findings
             ]
-        return tag("section", *parts, cls="ik-panel", aria_label=TITLE)
+        return tag("div", *parts, cls="ik-panel")
 
     @staticmethod
     def _places_html(case: OpenCase) -> Html:

@@ -40,11 +40,13 @@ view.add_class("live-{name}")"""
 VIEWS = {
     "AdminDesk": "AdminDesk()",
     "AuthExplorer": "AuthExplorer()",
+    "CasePanel": "CasePanel('06.3')",
     "ConcurrencyChart": "ConcurrencyChart(log)",
     "DelayChart": "DelayChart(log)",
     "DeliveredView": "DeliveredView(lab.send(attach='eicar-base64'))",
     "Eavesdropper": "Eavesdropper()",
     "JourneyView": "JourneyView(lab)",
+    "LiveLogExplorer": "LiveLogExplorer(places['send'], every_s=60)",
     "LogExplorer": "LogExplorer(places['send'], view='reasons')",
     "PlanPanel": "PlanPanel(root / 'queue')",
     "PolicyExplorer": "PolicyExplorer()",
