@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -70,11 +69,11 @@ def _frames(sources: Sequence[Source], table: str) -> Iterator[pd.DataFrame]:
 
 
 def _cells(sources: Sequence[Source], table: str) -> Iterator[Cells]:
-    """Yield the rows in pieces without pandas, which would be a quarter of the memory."""
+    """Yield the rows in pieces without pandas, which would be a quarter of the memory; most time goes into texts."""
     from indimail_kit.logs import join_blocks, read_blocks
     from indimail_kit.tables.log_frames import delivery_cells, event_cells, message_cells
 
-    blocks = read_blocks(*sources, threads=min(2, len(os.sched_getaffinity(0))))
+    blocks = read_blocks(*sources)
     if table == "events":
         return map(event_cells, blocks)
     joined = join_blocks(blocks)
