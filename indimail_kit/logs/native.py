@@ -119,7 +119,11 @@ _TYPES: Final = {"B": "uint8", "l": "int64"}
 
 def _places() -> tuple[Path, ...]:
     """Return the directories where object files may be, the preferred one first."""
-    return Path(__file__).parent / "__pycache__", Path("~/.cache/indimail-kit").expanduser()
+    beside = Path(__file__).parent / "__pycache__"
+    try:
+        return beside, Path.home() / ".cache" / "indimail-kit"
+    except RuntimeError:  # a user without a home
+        return (beside,)
 
 
 def _kept(file_name: str) -> bytes | None:

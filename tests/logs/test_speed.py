@@ -120,6 +120,17 @@ def refuse(*_: Any) -> bytes:
     raise NotImplementedError("machine code without numba_do_raise")
 
 
+def test_a_user_without_a_home_has_one_place_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service in a container often has none."""
+    both = native._places()
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert native._places() == both[:1]
+
+
 @pytest.mark.parametrize("spoil", ["float", "gaps"])
 def test_an_array_of_another_kind_is_refused(spoil: str) -> None:
     """Machine code would read what is not there."""
