@@ -137,19 +137,25 @@ class Columns:
     parts: list[tuple[Array, ...]] = field(default_factory=list, repr=False)
 
     def add(self, *columns: Array) -> None:
-        """Add the rows of a block."""
+        """Add the rows of a block, each column in the smallest numbers that hold it."""
         if len(columns[0]):
-            self.parts.append(tuple(np.array(column) for column in columns))
+            self.parts.append(tuple(_narrow(column) for column in columns))
 
     def together(self) -> dict[str, Array]:
-        """Return the columns, each in the smallest numbers that hold it, and forget the parts."""
-        found = {}
-        for at, name in enumerate(self.names):
-            column = np.concatenate([part[at] for part in self.parts]) if self.parts else np.empty(0, dtype=np.int64)
-            narrow = column.astype(np.int32) if column.dtype == np.int64 else column
-            found[name] = narrow if np.array_equal(narrow, column) else column
+        """Return the columns, and forget the parts."""
+        columns = zip(*self.parts, strict=True) if self.parts else ((np.empty(0, np.int64),) for _ in self.names)
+        found = {name: np.concatenate(parts) for name, parts in zip(self.names, columns, strict=True)}
         self.parts.clear()
         return found
+
+
+def _narrow(column: Array) -> Array:
+    """Return a copy of a column in numbers of 16, 32 or 64 bits."""
+    low, high = int(column.min()), int(column.max())
+    for dtype in (np.int16, np.int32):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return column.astype(dtype)
+    return column.astype(np.int64)
 
 
 class LogExtract:

@@ -54,7 +54,7 @@ class LogIndex:
         self._first_kind, self._first_time = lines["kind"][at], lines["time"][at]
         is_queued = messages["queued"] != NO_TIME
         self._has_birth = is_queued | np.isin(self._first_kind, _BIRTHS)
-        self._born = np.where(is_queued, messages["queued"], self._first_time)
+        self._born = np.where(is_queued, messages["queued"], self._first_time).astype(np.int64)
         self._pairs = Pairs(len(extract.queues), lines["number"])
         self._keys = self._pairs.codes(messages["queue"], messages["number"])
         keys = self._pairs.codes(lines["queue"], lines["number"])
@@ -321,7 +321,7 @@ class LogIndex:
         found = self._extract.deliveries
         rows = np.flatnonzero(found["started"] != NO_TIME)
         rows = rows[np.argsort(found["queue"][rows], kind="stable")]
-        queues, runs, numbers = (found[name][rows] for name in ("queue", "run", "delivery_number"))
+        queues, runs, numbers = (found[name][rows].astype(np.int64) for name in ("queue", "run", "delivery_number"))
         is_next = np.append(False, queues[1:] == queues[:-1])[: len(rows)]
         last_runs, last_numbers = np.roll(runs, 1), np.roll(numbers, 1)
         first = np.where(runs > 0, 1, numbers)  # the log may begin within a run

@@ -9,6 +9,7 @@ import pytest
 
 from indimail_kit import logs, trace
 from indimail_kit.lab import make_logs
+from indimail_kit.tai64 import to_tai64n
 from indimail_kit.trace.extract import Texts, extract_of, read_log
 from indimail_kit.trace.ordered import NO_TIME, Pairs, Rows, place
 
@@ -88,6 +89,25 @@ def test_a_log_without_lines_is_one():
     assert (len(extract), repr(extract)) == (0, "<LogExtract of octets: 0 lines, 0 of them unknown>")
     with pytest.raises(trace.tracer.TraceError, match="no evidence of message 5 in octets"):
         trace.message(5, logs=[extract])
+
+
+def test_a_log_of_the_first_second_of_1970_is_told():
+    """Its times are small numbers, and so is what is far from them; a message without times beside it."""
+    lines = (
+        b"new msg %d queue1",
+        b"info msg %d: bytes 9 from <a@b> qp 7 uid 0 queue1",
+        b"end msg %d qmail-send: queue1",
+    )
+    octets = b"".join(to_tai64n(at) + b" " + line % 5 + b"\n" for at, line in enumerate(lines))
+    octets += b"".join(line % 6 + b"\n" for line in lines)
+
+    for log in (logs.read(octets), read_log(octets)):
+        tracer = trace.Tracer(logs=[log])
+        assert [(one.message.began_ns, one.message.ended_ns) for one in tracer.qp(7).candidates] == [
+            (1, 2),
+            (None, None),
+        ]
+        assert tracer.qp(7, at_ns=10**9).message.message_number == 5
 
 
 @pytest.mark.parametrize("number", [-(10**30), -(2**31) - 1, 2**31, 2**63, 10**20])
