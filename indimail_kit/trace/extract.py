@@ -14,7 +14,7 @@ import os
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -26,7 +26,7 @@ from indimail_kit.logs import join_codes as joins
 from indimail_kit.logs import kernel_codes as codes
 from indimail_kit.logs.blocks import MAX_LINE_BYTES, Source
 from indimail_kit.logs.columns import KIND_NAMES, EventBlock, QueueNames, read_event
-from indimail_kit.logs.event import UNKNOWN
+from indimail_kit.logs.event import UNKNOWN, Event
 from indimail_kit.logs.labels import LABEL_KINDS
 from indimail_kit.tables import as_text
 from indimail_kit.trace.ordered import NO_TIME, NOTHING
@@ -118,6 +118,7 @@ class _Page:
         packed: The octets, as zlib packs them.
         file: Where they are from.
         first_line_number: Line of the first in its file.
+        block_offset: The first octet in the file, after decompression.
         skipped_bytes: Octets of the first line that were not kept.
         utc_offset_s: Local time minus UTC for stamps that name no zone (unit: s).
     """
@@ -125,6 +126,7 @@ class _Page:
     packed: bytes = field(repr=False)
     file: str
     first_line_number: int
+    block_offset: int
     skipped_bytes: int
     utc_offset_s: int
 
@@ -227,8 +229,12 @@ class LogExtract:
         self.unknown_count += int(np.count_nonzero(block.kind == codes.UNKNOWN))
         if is_packed:
             packed = zlib.compress(block.octets, 1)
-            place = (block.file, block.first_line_number, block.skipped_bytes, block.utc_offset_s)
-            self._pages.append(_Page(packed, *place))
+            self._pages.append(
+                _Page(
+                    packed, block.file, block.first_line_number, block.block_offset, block.skipped_bytes,
+                    block.utc_offset_s,
+                )
+            )  # fmt: skip
         else:
             self._pages.append(block)
 
@@ -298,14 +304,32 @@ class LogExtract:
             octets = bytes(page.octets[text : min(end, start + MAX_LINE_BYTES)])
             told_ns = None if time == NO_TIME else time
             return Line(told_ns, KIND_NAMES[kind], as_text(octets) or "", page.file, page.first_line_number + row)
-        octets, ends = self._page(at, page)
-        start, end = int(ends[row - 1]) + 1 if row else 0, int(ends[row])
-        event = read_event(
-            octets[start : min(end, start + MAX_LINE_BYTES)],
-            line_bytes=end - start + (0 if row else page.skipped_bytes),
+        event = self.event(position)
+        return Line(event.unix_ns, event.kind, as_text(event.text) or "", event.file, event.line_number)
+
+    def event(self, position: int) -> Event:
+        """Return a line with its octets and its place in its file, as the grammar reads it."""
+        at = bisect_right(self._firsts, position) - 1
+        page, row = self._pages[at], position - self._firsts[at]
+        if isinstance(page, EventBlock):
+            line, line_bytes, offset = page.line(row), int(page.line_bytes[row]), int(page.byte_offset[row])
+        else:
+            octets, ends = self._page(at, page)
+            start, end = int(ends[row - 1]) + 1 if row else 0, int(ends[row])
+            line = octets[start : min(end, start + MAX_LINE_BYTES)]
+            line_bytes = end - start + (0 if row else page.skipped_bytes)
+            offset = page.block_offset + start + (page.skipped_bytes if row else 0)
+        return read_event(
+            line, line_bytes=line_bytes, byte_offset=offset, file=page.file, line_number=page.first_line_number + row,
             utc_offset_s=page.utc_offset_s,
-        )
-        return Line(event.unix_ns, event.kind, as_text(event.text) or "", page.file, page.first_line_number + row)
+        )  # fmt: skip
+
+    def positions_of(self, file: str, line_number: int) -> Iterator[int]:
+        """Yield the positions of a line of a file; several, where octets that were in memory have no name."""
+        for page, first, behind in zip(self._pages, self._firsts, [*self._firsts[1:], self._count], strict=True):
+            row = line_number - page.first_line_number
+            if page.file == file and 0 <= row < behind - first:
+                yield first + row
 
     def _page(self, at: int, page: _Page) -> tuple[bytes, Array]:
         """Return the octets of a page and where its lines end."""

@@ -23,6 +23,7 @@ from indimail_kit.trace.scans import ScanTable
 from indimail_kit.trace.sessions import SessionTable
 
 if TYPE_CHECKING:
+    from indimail_kit.logs import Event
     from indimail_kit.trace.ordered import Array
 
 HOLE_STARTS: Final = 4
@@ -109,6 +110,11 @@ class LogIndex:
         if clock is None:
             return line
         return Line(self._clocks.told(clock, line.unix_ns), line.kind, line.text, line.file, line.line_number)
+
+    def events_at(self, file: str, line_number: int) -> Iterator[tuple[int, Event]]:
+        """Yield position and octets of a line of a file."""
+        for position in self._extract.positions_of(file, line_number):
+            yield position, self._extract.event(position)
 
     def _told(self, clock: ClockName, times: Array) -> Array:
         """Return times of a clock as qmail-send's host would tell them."""

@@ -28,7 +28,7 @@ from indimail_kit.trace.telling_others import tell_files, tell_recorded, tell_re
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
-    from indimail_kit.logs import Log
+    from indimail_kit.logs import Event, Log
     from indimail_kit.mailqueue import Queues
 
 _S = 10**9
@@ -49,7 +49,7 @@ class Tracer:
         ahead_s: Clock ("session", "scan", "mail") -> seconds that its host is ahead of qmail-send's (unit: s).
 
     Attributes:
-        logs: The logs that are in memory as a whole, of `logs.read`.
+        logs: The logs.
         queues: The queues, None without.
         mails: Maildirs and mails.
         ahead_s: Clock -> seconds that it is ahead (unit: s).
@@ -72,12 +72,9 @@ class Tracer:
         recordings: Iterable[Recording] = (),
         ahead_s: Mapping[ClockName, float] | None = None,
     ) -> None:
-        given = tuple(logs)
-        self.logs = tuple(log for log in given if not isinstance(log, LogExtract))
-        self.queues, self.mails = queues, tuple(map(Path, mails))
+        self.logs, self.queues, self.mails = tuple(logs), queues, tuple(map(Path, mails))
         self.ahead_s = MappingProxyType(dict(ahead_s or {}))
-        self._given, self._clocks = given, Clocks(self.ahead_s)
-        clocks = self._clocks
+        self._clocks = clocks = Clocks(self.ahead_s)
         by_qp: dict[int, list[DeliveredMail]] = defaultdict(list)
         unread: list[tuple[Path, str]] = []
         for mail in read_mails(self.mails, clocks, unread):
@@ -93,7 +90,7 @@ class Tracer:
     @cached_property
     def _indexes(self) -> list[LogIndex]:
         """Return the logs, cut for being asked: made with the first question, for a long log takes seconds."""
-        extracts = (log if isinstance(log, LogExtract) else extract_of(log) for log in self._given)
+        extracts = (log if isinstance(log, LogExtract) else extract_of(log) for log in self.logs)
         return [LogIndex(one, self._clocks) for one in extracts]
 
     @cached_property
@@ -199,6 +196,15 @@ class Tracer:
             ]
         when = "" if at_ns is None else f", {iso(at_ns)} ± {within_s:g} s"
         return self._answer(f"{address}{when}", traces, at_ns)
+
+    def events_at(self, file: str, line_number: int) -> list[tuple[int, Event]]:
+        """Return position and octets of the lines that stand there; logs that were in memory have files without names.
+
+        Args:
+            file: Where a piece of evidence is from, "" for octets in memory.
+            line_number: Its line there.
+        """
+        return [one for index in self._indexes for one in index.events_at(file, line_number)]
 
     def _told(self, lives: Iterable[Life], at_ns: int | None, within_s: float = WITHIN_S) -> Iterator[Trace]:
         """Yield the stories of the lives that were there at a time."""

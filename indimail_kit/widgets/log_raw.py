@@ -62,24 +62,18 @@ def read_raw(log: Log, positions: Iterable[int], *, names: Sequence[str] = ()) -
     for position in list(positions)[:MAX_LINES]:
         block = log.blocks[bisect_right(firsts, position) - 1]
         row = position - block.first_position
-        text = as_text(block.line(row)) or ""
-        size = int(block.line_bytes[row])
-        note = (
-            f"{size:,} octets; the first {MAX_CHARACTERS:,} characters are shown" if len(text) > MAX_CHARACTERS else ""
-        )
         named = names[block.file_index] if not block.file and block.file_index < len(names) else block.file
-        lines.append(
-            RawLine(
-                position=int(position),
-                file=named,
-                byte_offset=int(block.byte_offset[row]),
-                line_bytes=size,
-                kind=KIND_NAMES[int(block.kind[row])],
-                text=text[:MAX_CHARACTERS],
-                note=note,
-            )
-        )
+        kind, size = KIND_NAMES[int(block.kind[row])], int(block.line_bytes[row])
+        lines.append(raw_line(int(position), named, int(block.byte_offset[row]), size, kind, block.line(row)))
     return tuple(lines)
+
+
+def raw_line(position: int, file: str, byte_offset: int, line_bytes: int, kind: str, octets: bytes) -> RawLine:
+    """Return a line as it is shown; for the arguments see `RawLine`, the octets are those that were kept."""
+    text = as_text(octets) or ""
+    is_long = len(text) > MAX_CHARACTERS
+    note = f"{line_bytes:,} octets; the first {MAX_CHARACTERS:,} characters are shown" if is_long else ""
+    return RawLine(position, file, byte_offset, line_bytes, kind, text[:MAX_CHARACTERS], note)
 
 
 def raw_command(lines: Sequence[RawLine], *, is_on_disk: bool) -> str:

@@ -17,11 +17,10 @@ from indimail_kit.tables import as_text
 from indimail_kit.trace.files import MAX_HEAD_BYTES, top_of
 from indimail_kit.visible import visible
 from indimail_kit.widgets.html import EMPTY, Html, tag
-from indimail_kit.widgets.log_raw import raw_command, read_raw
+from indimail_kit.widgets.log_raw import raw_command, raw_line
 from indimail_kit.widgets.trace_rows import confidence_text
 
 if TYPE_CHECKING:
-    from indimail_kit.logs.log import Log
     from indimail_kit.trace import Evidence, Tracer
 
 MAX_FILE_CHARACTERS: Final = 4000
@@ -84,22 +83,19 @@ class OpenedEvidence:
 def raw_evidence(tracer: Tracer, evidence: Evidence) -> RawEvidence:
     """Return what a piece of evidence is made of; what cannot be read is said in its note."""
     if evidence.line_number:
-        return _log_line(tracer.logs, evidence)
+        return _log_line(tracer, evidence)
     if evidence.file:
         return _file(Path(evidence.file))
     told = "X-QHPSI stands in the header of its mess or mail" if evidence.source == "scan" else _SAID
     return RawEvidence(told, (evidence.text,))
 
 
-def _log_line(logs: tuple[Log, ...], evidence: Evidence) -> RawEvidence:
+def _log_line(tracer: Tracer, evidence: Evidence) -> RawEvidence:
     """Return a line of a log; octets from memory have no name, so there the text tells which log it is."""
-    found = []
-    for log in logs:
-        for block in log.blocks:
-            row = evidence.line_number - block.first_line_number
-            if block.file == evidence.file and 0 <= row < len(block):
-                (line,) = read_raw(log, [block.first_position + row])
-                found.append(line)
+    found = [
+        raw_line(position, one.file, one.byte_offset, one.line_bytes, one.kind, one.line)
+        for position, one in tracer.events_at(evidence.file, evidence.line_number)
+    ]
     own = [line for line in found if line.text.endswith(evidence.text)] or found
     if not own:
         return RawEvidence("a line of a log that is not here", (evidence.text,))

@@ -8,10 +8,9 @@ from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING
 
-from indimail_kit import logs as logs_room
 from indimail_kit.logs.log import Log
 from indimail_kit.mailqueue import Queues, open_queues
-from indimail_kit.trace import Tracer
+from indimail_kit.trace import LogExtract, Tracer, read_log
 from indimail_kit.trace.story import iso
 from indimail_kit.widgets.queue_words import count_text
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from indimail_kit.trace import ClockName, Recording
     from indimail_kit.trace.question import Question
 
-LogSource = Log | bytes | str | os.PathLike[str]
-"""A log, or what `logs.read` takes."""
+LogSource = Log | LogExtract | bytes | str | os.PathLike[str]
+"""A log, or what `trace.read_log` takes."""
 
 QueueSource = Queues | str | os.PathLike[str]
 """Queues, or what `open_queues` takes."""
@@ -42,7 +41,7 @@ def make_tracer(
         TraceError: See `Tracer`.
     """
     return Tracer(
-        logs=[one if isinstance(one, Log) else logs_room.read(one) for one in logs],
+        logs=[one if isinstance(one, Log | LogExtract) else read_log(one) for one in logs],
         queues=queues if queues is None or isinstance(queues, Queues) else open_queues(queues),
         mails=mails,
         recordings=recordings,

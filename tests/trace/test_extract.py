@@ -46,6 +46,13 @@ def test_each_line_is_told_as_the_table_of_events_has_it(utc_offset_s):
         assert np.array_equal(np.array(times), events["time"].to_numpy("datetime64[ns]"), equal_nan=True)
         assert extract.unknown_count == len(log.unknown)
 
+        found = [extract.event(position) for position in range(len(extract))]
+        for name in ("byte_offset", "line_bytes", "line_number"):
+            assert [getattr(one, name) for one in found] == events[name].tolist()
+        assert [[*extract.positions_of("", number)] for number in (0, 1, len(log), len(log) + 1)] == [
+            [], [0], [len(log) - 1], [],
+        ]  # fmt: skip
+
 
 def test_a_packed_log_gives_the_same_stories(day):
     """By number, by qp and by address, with everything that else fits."""

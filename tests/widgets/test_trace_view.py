@@ -166,9 +166,11 @@ def test_an_address_that_looks_like_an_option_is_none(places):
     assert command_text(view.tracer, parse_question("--help@x")).endswith(" -- --help@x")
 
 
-def test_a_row_opens_to_its_raw_octets(day, places):
-    """With file, line and octet: the line that the file has there."""
-    view = TraceView(day, asked=str(number_used_again(day)), chosen=0)
+@pytest.mark.parametrize("is_packed", [False, True], ids=["in memory", "packed"])
+def test_a_row_opens_to_its_raw_octets(day, places, is_packed):
+    """With file, line and octet: the line that the file has there, however the log was read."""
+    tracer = trace.Tracer(logs=map(trace.read_log, places.values())) if is_packed else day
+    view = TraceView(tracer, asked=str(number_used_again(day)), chosen=0)
     place = next(at for at, one in enumerate(view.story.evidence) if one.source == "queue")
     view.opened = f"e{place}"
 
