@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.admin.host_clamd import find_confs, look_at_clamd
 from indimail_kit.admin.host_control import Controls, look_at_control
-from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, Urgency, counted
+from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, Urgency
 from indimail_kit.admin.host_listeners import told_of_listeners, told_of_routes
 from indimail_kit.admin.host_logs import LogLook, find_logs, look_at_log, told_of_silence
 from indimail_kit.admin.host_places import SERVICE, HostPlaces, places_of_host
 from indimail_kit.admin.host_queue import LIFETIME_S, tell_of_queues
 from indimail_kit.admin.host_services import ServiceLook, log_directory, look_at_services
+from indimail_kit.counting import counted
 from indimail_kit.visible import visible
 from indimail_kit.wiring import html_of
 

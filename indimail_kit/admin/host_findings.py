@@ -117,16 +117,6 @@ Told = Finding | Fact | Fine
 """Whatever a look at a host yields."""
 
 
-def counted(count: int, thing: str) -> str:
-    """Return a number of things in words.
-
-    Example:
-        >>> counted(1, "message"), counted(2000, "message")
-        ('1 message', '2,000 messages')
-    """
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
 def span_text(seconds: float) -> str:
     """Return a length of time in its handiest unit.
 

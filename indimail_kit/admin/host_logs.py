@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, counted, span_text
+from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, span_text
+from indimail_kit.counting import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, counted, span_text
+from indimail_kit.admin.host_findings import Fact, Finding, Fine, Told, span_text
 from indimail_kit.admin.queue_holder import find_holder
+from indimail_kit.counting import counted
 from indimail_kit.errors import MissingPartError, QueueError
 from indimail_kit.mailqueue.beneath import opened_queue
 from indimail_kit.mailqueue.check_tree import TreeCheck

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit.admin.queue_holder import find_holder
+from indimail_kit.counting import counted
 from indimail_kit.errors import MissingPartError
 from indimail_kit.tables.frames import build_frame
 from indimail_kit.tables.queue_frames import messages as messages_frame
@@ -121,9 +122,10 @@ class Overview:
         oldest = max((one.oldest_age_s for one in self.queues if one.oldest_age_s is not None), default=None)
         age = f", the oldest {span_text(oldest)} old" if oldest is not None else ""
         to_do = sum(one.to_do for one in self.queues)
-        yield f"{total:,} message(s) in {len(self.queues)} queue(s){age}; {to_do:,} recipient(s) to do."
+        mail = f"{counted(total, 'message')} in {counted(len(self.queues), 'queue')}"
+        yield f"{mail}{age}; {counted(to_do, 'recipient')} to do."
         if backlog := sum(one.waiting for one in self.queues):
-            yield f"{backlog:,} message(s) wait for todo-proc: many, and for long, mean that it stands still."
+            yield f"Waiting for todo-proc: {counted(backlog, 'message')}. Many, and for long: it stands still."
         for holder, words in _SILENT.items():
             if silent := [one.queue for one in self.queues if one.messages and one.holder == holder]:
                 yield f"{words} {', '.join(silent)}."
@@ -131,7 +133,7 @@ class Overview:
             if one.free_bytes < LOW_BYTES or (one.free_inodes is not None and one.free_inodes < LOW_INODES):
                 yield f"{one.queue}: little room, {_room(one)}."
         if wrong := sum(one.anomalies for one in self.queues):
-            yield f"{wrong:,} thing(s) are wrong: see the check, then the plan of a repair."
+            yield f"{counted(wrong, 'thing')} wrong: see the check, then the plan of a repair."
         for name, reason in self.refused:
             yield f"{name} cannot be looked at: {reason}."
 

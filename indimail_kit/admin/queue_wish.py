@@ -15,6 +15,7 @@ from indimail_kit.admin.queue_holder import find_holder, holder_text
 from indimail_kit.admin.queue_messages import Refusal
 from indimail_kit.admin.queue_plan import plan_expire, plan_hold, plan_queue_repair, plan_release, plan_trash
 from indimail_kit.admin.queue_words import summary
+from indimail_kit.counting import counted
 from indimail_kit.errors import QueueError
 from indimail_kit.exitcodes import MESS_FILE
 from indimail_kit.mailqueue.layout import QueueLayout, find_owners
@@ -61,7 +62,7 @@ class QueueWish:
         if len(self.plan) <= _LONG:
             return ""
         lasting = sum(bool(step.cannot_undo) for step in self.plan.steps)
-        said = f"{lasting} step(s) cannot be undone" if lasting else "all of it can be undone"
+        said = f"{counted(lasting, 'step')} cannot be undone" if lasting else "all of it can be undone"
         return f"In all {len(self.plan)} steps: {summary(step.deed for step in self.plan.steps)}; {said}."
 
     def holders(self) -> list[str]:

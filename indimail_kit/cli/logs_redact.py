@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from indimail_kit.cli.logs_reading import told
-from indimail_kit.cli.logs_words import counted
 from indimail_kit.cli.output import note
+from indimail_kit.counting import counted
 
 _DAY_S = 86_400
 

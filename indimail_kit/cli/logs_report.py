@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from indimail_kit.cli.logs_reading import told
-from indimail_kit.cli.logs_words import OVERALL_WORDS, counted, shown
+from indimail_kit.cli.logs_words import OVERALL_WORDS, shown
 from indimail_kit.cli.output import (
     EXIT_FAILED,
     complain,
@@ -25,6 +25,7 @@ from indimail_kit.cli.output import (
     print_pairs,
     print_table,
 )
+from indimail_kit.counting import counted
 
 if TYPE_CHECKING:
     import pandas as pd

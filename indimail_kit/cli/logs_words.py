@@ -81,16 +81,6 @@ def shown(cell: Any, column: str) -> str:
     return f"{int(cell):,}" if float(cell).is_integer() else f"{cell:.4g}"
 
 
-def counted(count: int, noun: str) -> str:
-    """Return how many there are of something.
-
-    Example:
-        >>> counted(1, "line"), counted(18_016, "line")
-        ('1 line', '18,016 lines')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def span(seconds: float) -> str:
     """Return a length of time: milliseconds below a minute, above that the two biggest units.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from indimail_kit.cli.output import EXIT_FAILED, EXIT_FOUND, note, print_json
+from indimail_kit.counting import counted
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
@@ -106,4 +107,4 @@ def _tell_way_back(commands: list[str], done_count: int) -> None:
         for command in commands:
             note(f"  {command}")
     if commands and len(commands) < done_count:
-        note(f"{done_count - len(commands)} step(s) cannot be taken back.")
+        note(f"{counted(done_count - len(commands), 'step')} cannot be taken back.")

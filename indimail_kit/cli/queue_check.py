@@ -12,6 +12,7 @@ import click
 
 from indimail_kit.cli.output import EXIT_FAILED, EXIT_FOUND, console, json_option, note, print_json
 from indimail_kit.cli.queue_place import opened, place_options
+from indimail_kit.counting import counted
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ def check_verb(place: Path | None, split: int | None, shows_all: bool, as_json: 
         print_json(document)
     elif count:
         where = "" if place is None else f" --queue {shlex.quote(str(place))}"
-        found_text = f"{count} thing(s) wrong in {len(queues.layouts)} queue(s)."
+        found_text = f"{counted(count, 'thing')} wrong in {counted(len(queues.layouts), 'queue')}."
         note(f"{found_text} What repairs it: indimail-kit queue repair{where}")
     else:
-        click.echo(f"Nothing is wrong in {len(queues.layouts)} queue(s).")
+        click.echo(f"Nothing is wrong in {counted(len(queues.layouts), 'queue')}.")
     if queues.refused:
         raise SystemExit(EXIT_FAILED)
     if count:

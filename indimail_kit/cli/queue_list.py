@@ -13,6 +13,7 @@ import click
 
 from indimail_kit.cli.output import EXIT_FAILED, json_option, json_text, note, print_json, print_table
 from indimail_kit.cli.queue_place import opened, place_options
+from indimail_kit.counting import counted
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ def _print_rows(queues: Queues) -> bool:
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
         is_seen = _say_unreadable(piece) and is_seen
-    wrong = f", {anomalies} thing(s) wrong: indimail-kit queue check tells more" if anomalies else ""
-    note(f"{messages} message(s) in {len(queues.layouts)} queue(s){wrong}")
+    wrong = f", {counted(anomalies, 'thing')} wrong: indimail-kit queue check tells more" if anomalies else ""
+    note(f"{counted(messages, 'message')} in {counted(len(queues.layouts), 'queue')}{wrong}")
     return is_seen
 
 

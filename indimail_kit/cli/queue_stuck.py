@@ -9,6 +9,7 @@ import click
 
 from indimail_kit.cli.output import json_option, note, print_json, print_table
 from indimail_kit.cli.queue_place import opened, place_options
+from indimail_kit.counting import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,10 @@ def stuck_verb(place: Path | None, split: int | None, logs: tuple[Path, ...], li
         return
     _print_each(table) if lists_each else _print_reasons(table)
     known = int(waiting["reason"].notna().sum())
-    note(f"{len(waiting):,} recipient(s) wait, the reason of {known:,} is known" + ("" if logs else "; give --log"))
+    note(
+        f"{counted(len(waiting), 'recipient')} waiting, the reason of {known:,} is known"
+        + ("" if logs else "; give --log")
+    )
 
 
 def _print_reasons(table: pd.DataFrame) -> None:

@@ -11,6 +11,7 @@ import click
 from indimail_kit.cli.logs_reading import told
 from indimail_kit.cli.output import json_option, note, print_json
 from indimail_kit.cli.queue_place import opened
+from indimail_kit.counting import counted
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def trace(
         recordings=[one for path in sessions for one in read_sessions(path)], ahead_s=ahead_s
     )  # fmt: skip
     for unknown in (one for one in log if one.unknown_count):
-        note(f"{unknown.unknown_count} line(s) of the logs fit no form and are not looked at")
+        note(f"{counted(unknown.unknown_count, 'line')} of the logs fit no form, not looked at")
     for path, reason in tracer.unread:
         note(f"{path} is left out: {reason}")
     is_number = question is not None and _NUMBER.fullmatch(question) is not None

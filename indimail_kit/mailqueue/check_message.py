@@ -16,6 +16,7 @@ from functools import cache
 from math import isqrt
 from typing import TYPE_CHECKING, Final
 
+from indimail_kit.counting import counted
 from indimail_kit.envelope import decode_recipients, decode_records
 from indimail_kit.errors import EnvelopeError, QueueError
 from indimail_kit.exitcodes import BUG
@@ -190,7 +191,11 @@ def _records(file: QueueFile) -> _Found:
     """Yield what the records of an envelope break."""
     records = decode_records(file.content)
     if records.unknown:
-        yield file.path, "unknown-record", f"{file.path} has {len(records.unknown)} record(s) of an unknown kind"
+        yield (
+            file.path,
+            "unknown-record",
+            f"{file.path} has {counted(len(records.unknown), 'record')} of an unknown kind",
+        )
     if records.sender is None:
         yield file.path, "no-sender", f"{file.path} has no sender ({file.size_bytes} octets)"
 

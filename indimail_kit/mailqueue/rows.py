@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, Literal, overload
 
+from indimail_kit.counting import counted
 from indimail_kit.mailqueue.columns import BOUNCING, HAS_SENDER, UNSAID, Columns
 from indimail_kit.mailqueue.layout import QueueLayout
 from indimail_kit.mailqueue.states import QueueState
@@ -163,7 +164,7 @@ class SnapshotRows(Sequence[MessageRow]):
 
     def __repr__(self) -> str:
         """Return how many there are."""
-        return f"<{len(self)} messages in {len(self._queues)} queue(s)>"
+        return f"<{counted(len(self), 'message')} in {counted(len(self._queues), 'queue')}>"
 
 
 class _Texts:

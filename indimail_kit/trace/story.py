@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from indimail_kit.counting import counted
 from indimail_kit.tables import Column, Table, build_frame
 from indimail_kit.visible import visible
 from indimail_kit.wiring import provider
@@ -222,7 +223,7 @@ class Trace:
             station, _, text = gap.partition(": ")
             yield f"  {'———':<12}  {visible(station):<8}  {visible(text)}"
         if self.others:
-            yield f"{len(self.others)} other message(s) fit as well:"
+            yield f"{counted(len(self.others), 'other message')} {'fits' if len(self.others) == 1 else 'fit'} as well:"
         for other in self.others[:most_others]:
             yield f"  {iso(other.message.began_ns) or '———'}  {visible(str(other.message))}"
         if len(self.others) > most_others:

@@ -13,6 +13,7 @@ from indimail_kit.admin.plan import Step
 from indimail_kit.admin.queue_messages import Refusal
 from indimail_kit.admin.queue_wish import QueueWish
 from indimail_kit.admin.run import Report
+from indimail_kit.counting import counted
 from indimail_kit.widgets.html import EMPTY, Html, tag
 
 MAX_STEPS: Final = 60
@@ -54,7 +55,7 @@ def report_html(report: Report) -> Html:
     back = [tag("li", tag("code", step.command), cls="ik-step") for step in way_back[:MAX_STEPS]]
     undo = EMPTY
     if back:
-        told = tag("summary", f"To take it back: {len(way_back):,} step(s)")
+        told = tag("summary", f"To take it back: {counted(len(way_back), 'step')}")
         undo = tag("details", told, tag("ol", *back, cls="ik-steps"), cls="ik-legend")
     parts = (_title(report.plan.title), _steps_html([*done, *left]), undo)
     return tag("section", *parts, cls="ik-panel", role="region", aria_label=f"How it went: {report.plan.title}")

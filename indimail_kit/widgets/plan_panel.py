@@ -14,6 +14,7 @@ import traitlets as t
 
 from indimail_kit.admin.queue_wish import WISHES, QueueWish, plan_repairs, plan_wishes
 from indimail_kit.admin.run import Report, run_plan
+from indimail_kit.counting import counted
 from indimail_kit.errors import KitError, LabError, QueueError
 from indimail_kit.exitcodes import MESS_FILE
 from indimail_kit.mailqueue.queues import Queues, open_queues
@@ -305,14 +306,14 @@ def _plan_sentence(planned: QueueWish, held: list[str]) -> tuple[str, str]:
     if held:
         return f"{held[0]}. Nothing can be done while it is so.", "ik-bad"
     if not planned.plan.steps:
-        left = f" {len(planned.refused):,} thing(s) cannot be repaired, see why." if planned.refused else ""
+        left = f" {counted(len(planned.refused), 'thing')} cannot be repaired, see why." if planned.refused else ""
         return f"Nothing to do.{left}", "ik-quiet"
     lasting = sum(bool(step.cannot_undo) for step in planned.plan.steps)
     told = f"{lasting:,} of them cannot be undone" if lasting else "all can be undone"
-    return f"{len(planned.plan):,} step(s), {told}. Read them, tick the box, then press Do it.", "ik-quiet"
+    return f"{counted(len(planned.plan), 'step')}, {told}. Read, tick the box, then press Do it.", "ik-quiet"
 
 
 def _report_sentence(report: Report) -> tuple[str, str]:
     if report.is_done:
-        return f"Done: {len(report.done):,} step(s). {report.plan.title}.", "ik-good"
-    return f"Stopped after {len(report.done):,} step(s): {report.problem}. Make a new plan.", "ik-bad"
+        return f"Done: {counted(len(report.done), 'step')}. {report.plan.title}.", "ik-good"
+    return f"Stopped after {counted(len(report.done), 'step')}: {report.problem}. Make a new plan.", "ik-bad"

@@ -32,7 +32,7 @@ def test_repair_of_queues_is_one_plan(demo):
 
     assert ([one.name for one in wish.layouts], wish.plan.title, wish.refused) == (["queue1"], "Repair 2 queues", ())
     assert wish.summary.startswith(f"In all {len(wish.plan)} steps: ")
-    assert f"{len(wish.plan)} step(s) cannot be undone." in wish.summary
+    assert f"{len(wish.plan)} steps cannot be undone." in wish.summary
 
 
 def test_who_holds_a_queue_is_told(demo):

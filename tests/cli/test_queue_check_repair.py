@@ -55,7 +55,7 @@ def modes(made: DemoQueue) -> dict[str, tuple[int, int]]:
 def test_check_of_a_healthy_queue_says_so(healthy: DemoQueue) -> None:
     """Exit 0."""
     result = run("check", "--queue", healthy.layout.directory)
-    assert (result.exit_code, result.stdout) == (0, "Nothing is wrong in 1 queue(s).\n")
+    assert (result.exit_code, result.stdout) == (0, "Nothing is wrong in 1 queue.\n")
 
 
 def test_check_says_what_is_wrong_and_why_it_matters(spoilt: DemoQueue) -> None:
@@ -65,7 +65,7 @@ def test_check_says_what_is_wrong_and_why_it_matters(spoilt: DemoQueue) -> None:
     assert result.exit_code == 1
     assert all(f"✕ {rule} {RULES[rule]} - " in words for rule in ("wrong-mode", "inode-differs", "unknown-record"))
     assert f"info/{spoilt.faults['wrong-mode'] % 7}/{spoilt.faults['wrong-mode']} has mode 666, not 600" in words
-    assert "3 thing(s) wrong in 1 queue(s)" in result.stderr
+    assert "3 things wrong in 1 queue" in result.stderr
 
 
 def test_check_gives_a_document(spoilt: DemoQueue) -> None:
@@ -216,7 +216,7 @@ def test_way_back_of_many_steps_is_a_list(tmp_path: Path) -> None:
     result = run("repair", "--queue", made.layout.directory, "--apply", "--yes")
     assert (result.exit_code, result.stderr.count("\n  cd ")) == (0, 4)
     assert "In all" not in result.stdout
-    assert "1 step(s) cannot be taken back." in result.stderr
+    assert "1 step cannot be taken back." in result.stderr
 
 
 def test_long_plan_is_summed_up_before_the_question(healthy: DemoQueue) -> None:

@@ -84,7 +84,7 @@ def test_list_gives_people_one_line_for_each_message(demo: DemoQueue) -> None:
     number = demo.faults["wrong-mode"]
     (place,) = [index for index, line in enumerate(lines) if f" {number} ! S5" in line]
     assert lines[place + 1].strip() == f"! info/{number % 5}/{number} has mode 666, not 600"
-    assert done.stderr.splitlines()[-1].startswith("40 message(s) in 1 queue(s), 2 thing(s) wrong:")
+    assert done.stderr.splitlines()[-1].startswith("40 messages in 1 queue, 2 things wrong:")
 
 
 def test_line_of_a_message_says_who_waits_and_for_how_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def test_overview_gives_a_row_for_each_queue(tmp_path: Path) -> None:
         ("queue1", 12, None),
         ("queue2", 0, None),
     ]
-    assert (done.exit_code, "not running" in done.stdout, "12 message(s) in 2 queue(s)" in done.stderr) == (
+    assert (done.exit_code, "not running" in done.stdout, "12 messages in 2 queues" in done.stderr) == (
         0,
         True,
         True,
@@ -66,7 +66,7 @@ def test_stuck_is_readable(tree: Path) -> None:
     words = ("stuck", "--queue", tree, "--split", "151", "--log", LOG)
     done, each = run(*words), run(*words, "--each")
 
-    assert ("temporary trouble/" in done.stdout, "4 recipient(s) wait, the reason of 4 is known" in done.stderr) == (
+    assert ("temporary trouble/" in done.stdout, "4 recipients waiting, the reason of 4 is known" in done.stderr) == (
         True,
         True,
     )

@@ -294,7 +294,7 @@ def test_hostile_name_of_a_queue_is_escaped_in_html(tmp_path: Path) -> None:
     shown = [queues._repr_html_(), picture._repr_html_(), picture.messages[0]._repr_html_()]
     assert ["<b>" in html for html in shown] == [False, False, False]
     assert all("&lt;b&gt;" in html for html in shown)
-    assert repr(picture.messages) == "<4 messages in 1 queue(s)>"
+    assert repr(picture.messages) == "<4 messages in 1 queue>"
 
 
 def test_stream_gives_the_same_rows_and_anomalies_in_pieces(made: MakeQueue) -> None:

@@ -425,7 +425,7 @@ def test_record_of_an_unknown_kind_is_named(queue: QueueLayout) -> None:
     queue.path("info", 7).write_bytes(b"Fa@b\0Xyz\0")
     message = read_message(queue, 7)
     assert message.records is not None
-    assert (message.records.unknown, "info/0/7 has 1 record(s) of an unknown kind" in message.anomalies) == (
+    assert (message.records.unknown, "info/0/7 has 1 record of an unknown kind" in message.anomalies) == (
         (b"Xyz",),
         True,
     )
