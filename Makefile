@@ -46,7 +46,7 @@ crash: ## Break the queue at every system call, and print what was lost, doubled
 
 sweep: ## Attack the lab, the verbs and the files in full, where `make test` does a part of it
 	@tools/setup test
-	INDIMAIL_KIT_SWEEP=full $(BIN)/python -m pytest -s -p no:randomly $(if $(TEST_ARGS),$(TEST_ARGS),tests/security)
+	INDIMAIL_KIT_SWEEP=full $(BIN)/python -m pytest -s -p no:randomly $(if $(TEST_ARGS),$(TEST_ARGS),tests/security tests/widgets/test_log_hostile.py)
 
 course: ## Run every notebook unanswered and with every exercise solved, and print what it took
 	@tools/setup test

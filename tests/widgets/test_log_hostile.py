@@ -1,6 +1,6 @@
 """More than ten thousand hostile strings, in every place of a log, through every verb of `logs`, table and picture.
 
-`make test` takes a sample in which each payload occurs; `make crash` (INDIMAIL_KIT_CRASH=full)
+`make test` takes a sample in which each payload occurs; `make sweep` (INDIMAIL_KIT_SWEEP=full)
 takes all of them.
 """
 
@@ -27,8 +27,6 @@ from indimail_kit.tables import questions
 from indimail_kit.visible import is_hidden
 from indimail_kit.widgets import ConcurrencyChart, DelayChart, LiveLogExplorer, LogExplorer, ReasonChart
 from indimail_kit.widgets.log_pages import VIEWS
-
-pytestmark = pytest.mark.crash
 
 SAMPLE = 74
 """Of how many strings `make test` takes one: so each payload occurs once, and each breaker before some of them."""
@@ -90,7 +88,7 @@ def hostile_lines(strings: Sequence[str]) -> Iterator[bytes]:
 @pytest.fixture(scope="module")
 def strings(hostile_strings: tuple[str, ...]) -> tuple[str, ...]:
     """Give the strings that are tried."""
-    is_full = os.environ.get("INDIMAIL_KIT_CRASH") == "full"
+    is_full = os.environ.get("INDIMAIL_KIT_SWEEP") == "full"
     return (*CONTROLS, *(hostile_strings if is_full else hostile_strings[::SAMPLE]))
 
 
