@@ -83,16 +83,17 @@ class NativeKernel:
     def _function(self, kinds: tuple[str, ...], arguments: tuple[Any, ...], count: int) -> Any:
         """Return the C function for these kinds of arguments: from a file, or translated now; or FAILED."""
         name = f"{self.kernel.__name__}_{zlib.crc32(' '.join(kinds).encode()):08x}"
-        file_name = f"{name}-{self._version}-{_maker()}.o"
-        with _lock:
+        address = 0
+        # An LLVM whose interface is another one raises what it likes; numba knows its own, and runs the kernel then.
+        with _lock, suppress(AttributeError, ImportError, NotImplementedError, RuntimeError, TypeError, ValueError):
+            file_name = f"{name}-{self._version}-{_maker()}.o"
             octets = _kept(file_name)
             if octets is None:
-                with suppress(NotImplementedError):
-                    octets = translated(self.kernel, self._all_kernels, arguments, name)
-                    _keep(file_name, octets)
-            address = 0 if octets is None else _address(octets, name)
-            made = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(address) if address else FAILED
-            self._functions[kinds] = made
+                octets = translated(self.kernel, self._all_kernels, arguments, name)
+                _keep(file_name, octets)
+            address = _address(octets, name)
+        made = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(address) if address else FAILED
+        self._functions[kinds] = made
         return made
 
 

@@ -105,6 +105,18 @@ def test_what_cannot_be_machine_code_is_run_by_numba(made_here: Path, monkeypatc
 
 
 @COMPILER
+def test_an_llvm_with_another_interface_leaves_the_kernel_to_numba(
+    made_before: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later llvmlite may name things in other ways: the log is read all the same."""
+    monkeypatch.setattr(native, "_llvm", object)
+    monkeypatch.setattr(native, "_maker", native._maker.__wrapped__)
+    table, runs = runs_table()
+    new_kernel()(table, runs)
+    assert (table[0, 6], runs.tolist(), made_before.is_file()) == (2, [[2, 0]], True)
+
+
+@COMPILER
 def test_machine_code_without_its_function_is_not_jumped_into(
     made_before: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
