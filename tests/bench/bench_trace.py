@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -38,7 +38,9 @@ def job(paths: list[str], address: str, *, as_log: bool) -> None:
     after_index = time.process_time()
     found = len(tracer.address(address).candidates)
     asked_s = time.process_time() - after_index
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    # Not ru_maxrss: that is the parent's before exec, which has just made the logs.
+    (peak_kib,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    peak_mb = int(peak_kib) * 1024 / 1e6
     figures = {"lines": sum(map(len, read_logs)), "read_s": after_read - begin, "index_s": after_index - after_read}
     print(json.dumps(figures | {"ask_s": asked_s, "found": found, "peak_mb": peak_mb}))
 
