@@ -121,7 +121,7 @@ def test_plan_is_done_after_a_yes_and_only_then(shown):
     plans.scroll_into_view_if_needed()
     plans.get_by_role("button", name="Make a plan").focus()
     page.keyboard.press("Enter")
-    plans.locator(".ik-status", has_text="Read them").wait_for()
+    plans.locator(".ik-status", has_text="Read, tick").wait_for()
     before = plans.get_by_role("button", name="Do it").is_disabled()
     plans.locator("input[type=checkbox]").focus()
     page.keyboard.press("Space")
