@@ -22,10 +22,10 @@ from indimail_kit.errors import TraceError
 from indimail_kit.logs import read
 from indimail_kit.logs.engine import read_events
 from indimail_kit.logs.matchup import match
-from indimail_kit.trace import Evidence, Trace, TracedMessage, Tracer, parse_question
+from indimail_kit.trace import Evidence, Trace, TracedMessage, parse_question
 
 if TYPE_CHECKING:
-    from indimail_kit.trace import Confidence
+    from indimail_kit.trace import Confidence, Tracer
     from indimail_kit.trace.story import Source
 
 # --- 05.7: a question that fits one message -----------------------------------------------------------------------
@@ -74,6 +74,8 @@ def _solve_question(given: Mapping[str, object]) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _tracer_of(log: str) -> Tracer:
+    from indimail_kit.trace import Tracer  # with it comes numpy
+
     return Tracer(logs=[read(log.encode() + b"\n")])
 
 

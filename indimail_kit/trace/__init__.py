@@ -19,13 +19,12 @@ a number alone; what may be another message's is told as such.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from indimail_kit.trace.clocks import ClockName as ClockName
-from indimail_kit.trace.extract import LogExtract as LogExtract
-from indimail_kit.trace.extract import read_log as read_log
 from indimail_kit.trace.question import Question as Question
 from indimail_kit.trace.question import parse_question as parse_question
 from indimail_kit.trace.recordings import Recording as Recording
@@ -36,11 +35,16 @@ from indimail_kit.trace.story import Confidence as Confidence
 from indimail_kit.trace.story import Evidence as Evidence
 from indimail_kit.trace.story import Trace as Trace
 from indimail_kit.trace.story import TracedMessage as TracedMessage
-from indimail_kit.trace.tracer import Tracer as Tracer
 
 if TYPE_CHECKING:
     from indimail_kit.logs import Log
     from indimail_kit.mailqueue import Queues
+    from indimail_kit.trace.extract import LogExtract as LogExtract
+    from indimail_kit.trace.extract import read_log as read_log
+    from indimail_kit.trace.tracer import Tracer as Tracer
+
+_HOMES: Final = {"LogExtract": "extract", "Tracer": "tracer", "read_log": "extract"}
+"""Public name -> its module, which needs numpy and is imported when the name is first asked for."""
 
 __all__ = [
     "CONFIDENCES",
@@ -61,6 +65,18 @@ __all__ = [
     "read_log",
     "read_sessions",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs numpy when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'indimail_kit.trace' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"indimail_kit.trace.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)
 
 
 def message(
@@ -87,6 +103,8 @@ def message(
         >>> message(5, logs=[log]).message.qp
         7
     """
+    from indimail_kit.trace.tracer import Tracer
+
     tracer = Tracer(logs=logs, queues=queues, mails=mails, recordings=recordings, ahead_s=ahead_s)
     return tracer.message(message_number, queue=queue, lifetime=lifetime, at_ns=at_ns, within_s=within_s)
 
@@ -107,6 +125,8 @@ def qp(
     Raises:
         TraceError: Nothing tells of such a message.
     """
+    from indimail_kit.trace.tracer import Tracer
+
     tracer = Tracer(logs=logs, queues=queues, mails=mails, recordings=recordings, ahead_s=ahead_s)
     return tracer.qp(number, at_ns=at_ns, within_s=within_s)
 
@@ -127,5 +147,7 @@ def address(
     Raises:
         TraceError: Nothing tells of such a message.
     """
+    from indimail_kit.trace.tracer import Tracer
+
     tracer = Tracer(logs=logs, queues=queues, mails=mails, recordings=recordings, ahead_s=ahead_s)
     return tracer.address(address_text, at_ns=at_ns, within_s=within_s)

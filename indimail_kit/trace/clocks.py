@@ -141,6 +141,9 @@ def measure_ahead_s(
     return float(second + 1) if 2 * count > total else None
 
 
+WITHIN_S: Final = 300
+"""How far from the time that a person names a message may be (unit: s)."""
+
 MIN_SCANS: Final = 5
 """Fewer scans than these tell nothing of a clock (unit: scans)."""
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from indimail_kit.errors import TraceError
-from indimail_kit.trace.clocks import parse_moment
-from indimail_kit.trace.tracer import WITHIN_S, Tracer
+from indimail_kit.trace.clocks import WITHIN_S, parse_moment
 from indimail_kit.visible import visible
 
 if TYPE_CHECKING:
     from indimail_kit.trace.story import Trace
+    from indimail_kit.trace.tracer import Tracer
 
 MAX_CHARACTERS: Final = 1000
 """Longest question (unit: characters)."""

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from indimail_kit.errors import TraceError
-from indimail_kit.trace.clocks import ClockName, Clocks
+from indimail_kit.trace.clocks import WITHIN_S, ClockName, Clocks
 from indimail_kit.trace.extract import LogExtract, extract_of
 from indimail_kit.trace.files import DeliveredMail, QueuedFiles, QueueFiles, read_mails
 from indimail_kit.trace.index import LogIndex
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from indimail_kit.mailqueue import Queues
 
 _S = 10**9
-
-WITHIN_S = 300
-"""How far from the time that a person names a message may be (unit: s)."""
 
 
 class Tracer:

@@ -313,7 +313,7 @@ def test_the_classes_are_of_the_style_sheet():
 
 def test_hostile_text_is_text_in_every_table(hostile_strings, strangers, parse):
     """Senders, recipients, reports and lines that try to leave their place: nothing but text, in HTML and in JSON."""
-    for some in _batches(hostile_strings):
+    for some in _batches(hostile_strings[::8]):  # all of them in make sweep: test_log_hostile
         lines = []
         for number, one in enumerate(some, 1):
             octets = one.replace("\n", " ").encode("utf-8", "surrogatepass")
