@@ -171,34 +171,23 @@ function render({ model, el }) {
     model.send({ only: lines.all()[place].key });
   }
 
-  body.addEventListener("keydown", (event) => {
-    const place = lines.find(event.target);
-    if (place < 0) return;
-    const { node, button } = lines.all()[place];
-    if (lines.move(event.key, place)) return event.preventDefault();
-    if (event.key === "ArrowRight") button?.focus();
-    else if (event.key === "ArrowLeft") node.focus();
-    else if (event.key === "PageDown" || event.key === "PageUp") {
-      wantsFocus = true;
-      turn(event.key === "PageDown" ? 1 : -1);
-    } else if (event.key === "Enter" || event.key === " ") (event.target === button ? only : open)(place);
-    else return;
-    event.preventDefault();
-  });
-  body.addEventListener("focusin", (event) => {
-    const place = lines.find(event.target);
-    if (place >= 0) lines.take(place);
-  });
-  body.addEventListener("click", (event) => {
-    const place = lines.find(event.target);
-    if (place < 0) return;
-    lines.take(place);
-    const { node, button } = lines.all()[place];
-    if (event.target === button) only(place);
-    else {
+  walkRows(body, lines, {
+    act: (place, met) => {
+      const { node, button } = lines.all()[place];
+      if (met === button) return only(place);
       node.focus();
       open(place);
-    }
+    },
+    more: ({ key }, { node, button }) => {
+      if (key === "ArrowRight") button?.focus();
+      else if (key === "ArrowLeft") node.focus();
+      else return false;
+      return true;
+    },
+    turn: (step) => {
+      wantsFocus = true;
+      turn(step);
+    },
   });
   const stop = listen(() => el.closest(".ik-journey") ?? el, (event) => {
     if (model.get("opened")) {

@@ -157,41 +157,25 @@ function render({ model, el }) {
     else setTrait(model, "opened", model.get("opened") === key ? "" : key);
   }
 
-  function onKey(event) {
-    const place = lines.find(event.target);
-    if (place < 0) return;
-    const row = lines.all()[place];
-    const badge = row.badges.findIndex(({ node }) => node === event.target);
-    if (lines.move(event.key, place)) return event.preventDefault();
-    if (event.key === "ArrowRight") row.badges[Math.min(badge + 1, row.badges.length - 1)]?.node.focus();
-    else if (event.key === "ArrowLeft") (badge > 0 ? row.badges[badge - 1].node : row.node).focus();
-    else if (event.key === "PageDown" || event.key === "PageUp") {
+  walkRows(body, lines, {
+    act: (place, met) => {
+      const row = lines.all()[place];
+      const badge = row.badges.find(({ node }) => node === met);
+      (badge ?? row).node.focus();
+      if (badge) explain(row, badge);
+      else open(place);
+    },
+    more: ({ key, target }, { node, badges }) => {
+      const badge = badges.findIndex((one) => one.node === target);
+      if (key === "ArrowRight") badges[Math.min(badge + 1, badges.length - 1)]?.node.focus();
+      else if (key === "ArrowLeft") (badge > 0 ? badges[badge - 1].node : node).focus();
+      else return false;
+      return true;
+    },
+    turn: (step) => {
       wantsFocus = true;
-      turn(event.key === "PageDown" ? 1 : -1);
-    } else if ((event.key === "Enter" || event.key === " ") && badge >= 0) explain(row, row.badges[badge]);
-    else if (event.key === "Enter" || event.key === " ") open(place);
-    else return;
-    event.preventDefault();
-  }
-
-  body.addEventListener("keydown", onKey);
-  body.addEventListener("focusin", (event) => {
-    const place = lines.find(event.target);
-    if (place >= 0) lines.take(place);
-  });
-  body.addEventListener("click", (event) => {
-    const place = lines.find(event.target);
-    if (place < 0) return;
-    const row = lines.all()[place];
-    const badge = row.badges.find(({ node }) => node === event.target);
-    lines.take(place);
-    if (badge) {
-      badge.node.focus();
-      explain(row, badge);
-    } else {
-      row.node.focus();
-      open(place);
-    }
+      turn(step);
+    },
   });
   const stop = listen(() => el.closest(".ik-journey") ?? el, (event) => {
     if (shownWhy !== null) {

@@ -85,27 +85,15 @@ function render({ model, el }) {
     model.send({ act: lines.all()[place].key });
   }
 
-  body.addEventListener("keydown", (event) => {
-    const place = lines.find(event.target);
-    if (place < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (lines.move(event.key, place)) return event.preventDefault();
-    if (event.key === "PageDown" || event.key === "PageUp") {
+  walkRows(body, lines, {
+    act: (place) => {
+      lines.all()[place].node.focus();
+      act(place);
+    },
+    turn: (step) => {
       wantsFocus = true;
-      turn(event.key === "PageDown" ? 1 : -1);
-    } else if (event.key === "Enter" || event.key === " ") act(place);
-    else return;
-    event.preventDefault();
-  });
-  body.addEventListener("focusin", (event) => {
-    const place = lines.find(event.target);
-    if (place >= 0) lines.take(place);
-  });
-  body.addEventListener("click", (event) => {
-    const place = lines.find(event.target);
-    if (place < 0) return;
-    lines.take(place);
-    lines.all()[place].node.focus();
-    act(place);
+      turn(step);
+    },
   });
   const stop = listen(() => el.closest(".ik-journey") ?? el, (event) => {
     if (now.reason === "") return;

@@ -90,6 +90,31 @@ function makeLines() {
   };
 }
 
+/* Keys and clicks in a table: arrows go from row to row, PgUp and PgDn turn the page, Enter and a click act on a row.
+ * `act` takes the row's place and what was met in it; `more` takes a key first, and says whether it was one of its own.
+ */
+function walkRows(body, lines, { act, turn, more = () => false }) {
+  body.addEventListener("keydown", (event) => {
+    const place = lines.find(event.target);
+    if (place < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (lines.move(event.key, place) || more(event, lines.all()[place])) return event.preventDefault();
+    if (event.key === "PageDown" || event.key === "PageUp") turn(event.key === "PageDown" ? 1 : -1);
+    else if (event.key === "Enter" || event.key === " ") act(place, event.target);
+    else return;
+    event.preventDefault();
+  });
+  body.addEventListener("focusin", (event) => {
+    const place = lines.find(event.target);
+    if (place >= 0) lines.take(place);
+  });
+  body.addEventListener("click", (event) => {
+    const place = lines.find(event.target);
+    if (place < 0) return;
+    lines.take(place);
+    act(place, event.target);
+  });
+}
+
 /* A row with its cells, each with the name of its column for a narrow page. */
 function makeRow(body, row, columns, { cls, label, value, classes, chips }) {
   const node = make("tr", cls, body);

@@ -159,27 +159,15 @@ function render({ model, el }) {
     } else setTrait(model, "opened", model.get("opened") === key ? "" : key);
   }
 
-  body.addEventListener("keydown", (event) => {
-    const place = lines.find(event.target);
-    if (place < 0 || event.target !== lines.all()[place].node) return;
-    if (lines.move(event.key, place)) return event.preventDefault();
-    if (event.key === "PageDown" || event.key === "PageUp") {
+  walkRows(body, lines, {
+    act: (place) => {
+      lines.all()[place].node.focus();
+      open(place);
+    },
+    turn: (step) => {
       wantsFocus = true;
-      turn(event.key === "PageDown" ? 1 : -1);
-    } else if (event.key === "Enter" || event.key === " ") open(place);
-    else return;
-    event.preventDefault();
-  });
-  body.addEventListener("focusin", (event) => {
-    const place = lines.find(event.target);
-    if (place >= 0) lines.take(place);
-  });
-  body.addEventListener("click", (event) => {
-    const place = lines.find(event.target);
-    if (place < 0) return;
-    lines.take(place);
-    lines.all()[place].node.focus();
-    open(place);
+      turn(step);
+    },
   });
   const stop = listen(() => el.closest(".ik-journey") ?? el, (event) => {
     if (event.target === text) return;

@@ -204,3 +204,20 @@ def write_notebook(jupyter: Any) -> Callable[..., str]:
         return f"{name}.ipynb"
 
     return write
+
+
+@pytest.fixture(scope="module")
+def open_view(
+    request: pytest.FixtureRequest, open_notebook: Callable[..., Any], write_notebook: Callable[..., str]
+) -> Callable[..., Any]:
+    """Give a function that opens the notebook of a view, one of the module's CELLS, and returns both."""
+    names = {name: write_notebook(name, *cells) for name, cells in request.module.CELLS.items()}
+
+    def open_it(name: str, **options: Any) -> Any:
+        opened = open_notebook(names[name], **options)
+        view = opened.page.locator(".ik-journey:not(.ik-static)").first
+        view.wait_for()
+        view.scroll_into_view_if_needed()
+        return opened, view
+
+    return open_it

@@ -50,21 +50,6 @@ SIZES = [
 
 
 @pytest.fixture(scope="module")
-def open_view(open_notebook, write_notebook):
-    """Give a function that opens the notebook of a view and returns both."""
-    names = {name: write_notebook(name, *cells) for name, cells in CELLS.items()}
-
-    def open_it(name, **options):
-        opened = open_notebook(names[name], **options)
-        view = opened.page.locator(".ik-journey:not(.ik-static)").first
-        view.wait_for()
-        view.scroll_into_view_if_needed()
-        return opened, view
-
-    return open_it
-
-
-@pytest.fixture(scope="module")
 def explorer(open_view, in_thread):
     """Give the explorer's notebook and view."""
     return in_thread(open_view, "log", height=1500, permissions=["clipboard-read", "clipboard-write"])
