@@ -125,7 +125,7 @@ class Overview:
         mail = f"{counted(total, 'message')} in {counted(len(self.queues), 'queue')}"
         yield f"{mail}{age}; {counted(to_do, 'recipient')} to do."
         if backlog := sum(one.waiting for one in self.queues):
-            yield f"Waiting for todo-proc: {counted(backlog, 'message')}. Many, and for long: it stands still."
+            yield f"{counted(backlog, 'message')} not yet taken up by todo-proc; if that lasts, it stands still."
         for holder, words in _SILENT.items():
             if silent := [one.queue for one in self.queues if one.messages and one.holder == holder]:
                 yield f"{words} {', '.join(silent)}."

@@ -92,7 +92,7 @@ LESSONS: Final = (
     ),
     Needs("03_queue.ipynb", (*_EVERYWHERE, ("yara-python",)), (_ALONE,)),
     Needs("04_logs.ipynb", (*_EVERYWHERE, ("matplotlib",)), (_NO_SERVER,)),
-    Needs("05_follow_one_message.ipynb", (*_EVERYWHERE, ("clamd",)), ()),
+    Needs("05_follow_one_message.ipynb", (*_EVERYWHERE, ("clamd",)), (_SCANNER,)),
     Needs(
         "06_trouble.ipynb",
         (*_EVERYWHERE, ("yara-python",), ("clamd",), ("clamdscan",), ("services",)),

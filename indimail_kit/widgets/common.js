@@ -52,6 +52,15 @@ function makeButton(parent, text, cls = "") {
   return node;
 }
 
+/* A command with its button. Returns its line, its caption and its code. */
+function makeCommandLine(parent, command = "") {
+  const line = make("div", "ik-command", parent);
+  const caption = make("span", "ik-caption", line, "in a terminal");
+  const code = make("code", "", line, command);
+  makeButton(line, "copy").title = "Copy the command";
+  return [line, caption, code];
+}
+
 /* The keys and the copy buttons of a whole view; returns the function that ends it. `home` is the view's element. */
 function listen(home, onEscape) {
   const onKey = (event) => {

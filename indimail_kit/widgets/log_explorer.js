@@ -47,10 +47,7 @@ function render({ model, el }) {
   const hint = "arrows move, Enter opens the raw lines, → a row's button, PgUp and PgDn turn the page, Esc closes";
   const { body, draw: drawPage, turn } = makePages(view, "ik-log-table", COLUMNS, hint, model);
   const below = make("div", "ik-log-below", view);
-  const line = make("div", "ik-command", view);
-  make("span", "ik-caption", line, "in a terminal");
-  const code = make("code", "", line);
-  makeButton(line, "copy").title = "Copy the command";
+  const [line, , code] = makeCommandLine(view);
 
   let now = { table: null, opened: null, chips: [], counts: {}, bars: null, command: "", place: "", understood: "" };
   const lines = makeLines();
@@ -115,23 +112,9 @@ function render({ model, el }) {
       row.node.setAttribute("aria-expanded", String(opened !== null && row.key === opened.key));
     }
     if (!opened) return;
-    const row = lines.all().find(({ key }) => key === opened.key);
-    let home = below;
-    if (row) {
-      panel = document.createElement("tr");
-      panel.className = "ik-log-inside";
-      panel.setAttribute("role", "row");
-      row.node.after(panel);
-      home = make("td", "", panel);
-      home.setAttribute("role", "gridcell");
-      home.colSpan = now.table.columns.length;
-    }
-    const section = make("section", "ik-panel ik-log-panel", home);
-    section.setAttribute("aria-label", opened.title);
-    if (!row) panel = section;
-    const title = make("p", "ik-heading", section, opened.title);
-    title.setAttribute("role", "heading");
-    title.setAttribute("aria-level", "4");
+    const shown = { lines, below, columns: now.table.columns.length, inside: "ik-log-inside", label: opened.title, cls: "ik-log-panel" };
+    const [whole, section] = openBelow(opened, shown);
+    panel = whole;
     const list = make("ol", "ik-log-lines", section);
     list.tabIndex = 0;
     list.setAttribute("aria-label", "Raw lines");
@@ -142,12 +125,7 @@ function render({ model, el }) {
       if (note) make("p", "ik-log-note", item, note);
     }
     if (opened.more) make("p", "ik-more", section, opened.more);
-    if (opened.command) {
-      const same = make("div", "ik-command", section);
-      make("span", "ik-caption", same, "in a terminal");
-      make("code", "", same, opened.command);
-      makeButton(same, "copy").title = "Copy the command";
-    }
+    if (opened.command) makeCommandLine(section, opened.command);
   }
 
   function onMessage(message) {

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import anywidget
 import traitlets as t
 
 from indimail_kit.errors import LabError
-from indimail_kit.visible import visible
-from indimail_kit.widgets.html import style_sheet
+from indimail_kit.widgets.drawn import DrawnByMessage
 from indimail_kit.widgets.log_drop import MAX_DROP_BYTES, MAX_FILES, PIECE_BYTES, Drop
 from indimail_kit.widgets.log_pages import SIGNS, VIEW_WORDS, VIEWS
 from indimail_kit.widgets.log_tables import OUTCOMES
@@ -19,7 +17,7 @@ from indimail_kit.widgets.scripts import LOG_PARTS, SWITCHES, TABLE_PARTS, scrip
 _OUTCOME_WORDS: Final = [["all outcomes", ""], *([f"{SIGNS[name][0]} {SIGNS[name][1]}", name] for name in OUTCOMES)]
 
 
-class LogGrid(anywidget.AnyWidget):
+class LogGrid(DrawnByMessage):
     """Drop, brush, filters, one page of rows, an opened row's lines.
 
     Nothing of a log is a trait: what is drawn goes to the page as a message, so that no saved notebook has it.
@@ -34,15 +32,10 @@ class LogGrid(anywidget.AnyWidget):
         views: Each view with its name.
         outcomes: The choices of outcomes.
         limits: Octets of a drop, its files, octets of a piece.
-        busy: Whether a log is being read.
-        sentence: What is shown, in words; a live region.
-        tone: Class of the sentence.
-        document: What is drawn now; no trait.
         on_files: Called with the names and octets of dropped files.
     """
 
     _esm = script("log_explorer.js", SWITCHES, TABLE_PARTS, LOG_PARTS)
-    _css = style_sheet()
 
     view = t.Enum(VIEWS, default_value="messages").tag(sync=True)
     outcome = t.Enum(("", *OUTCOMES), default_value="").tag(sync=True)
@@ -53,12 +46,8 @@ class LogGrid(anywidget.AnyWidget):
     views = t.List(t.List(t.Unicode())).tag(sync=True)
     outcomes = t.List(t.List(t.Unicode())).tag(sync=True)
     limits = t.List(t.Int()).tag(sync=True)
-    busy = t.Bool(default_value=False).tag(sync=True)
-    sentence = t.Unicode("").tag(sync=True)
-    tone = t.Enum(("ik-quiet", "ik-good", "ik-bad"), default_value="ik-quiet").tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
-        self.document: dict[str, Any] = {}
         self.on_files: Callable[[list[tuple[str, bytes]]], None] = lambda _files: None
         self._drop: Drop | None = None
         super().__init__(
@@ -67,27 +56,16 @@ class LogGrid(anywidget.AnyWidget):
             limits=[MAX_DROP_BYTES, MAX_FILES, PIECE_BYTES],
             **traits,
         )
-        self.on_msg(self._on_message)
-
-    def draw(self, **parts: Any) -> None:
-        """Draw parts of the document anew; all pages that show the widget get them."""
-        self.document |= parts
-        self.send({"draw": parts})
-
-    def say(self, sentence: str, tone: str = "ik-quiet") -> None:
-        """Say a sentence in the live region."""
-        self.tone, self.sentence = tone, visible(sentence)
 
     def close(self) -> None:
         """Close the view and forget what was dropped."""
-        self._drop, self.document = None, {}
+        self._drop = None
         super().close()
 
-    def _on_message(self, _widget: object, content: dict[str, Any], buffers: Sequence[Any]) -> None:
+    def _on_message(self, widget: object, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         """Take pieces of files; give a new page what is drawn; all else is for the view."""
-        if content.get("hello"):
-            self.send({"draw": self.document})
-        elif isinstance(piece := content.get("piece"), dict):
+        super()._on_message(widget, content, buffers)
+        if isinstance(piece := content.get("piece"), dict):
             self._take(piece, bytes(buffers[0]) if buffers else b"")
         elif content.get("unreadable"):
             self._drop = None

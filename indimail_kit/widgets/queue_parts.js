@@ -34,9 +34,6 @@ function makeBar(parent) {
 
 /* Returns the function that draws it. */
 function makeCommand(parent, model) {
-  const line = make("div", "ik-command", parent);
-  make("span", "ik-caption", line, "in a terminal");
-  const code = make("code", "", line);
-  makeButton(line, "copy").title = "Copy the command";
+  const [, , code] = makeCommandLine(parent);
   return () => { code.textContent = model.get("command"); };
 }

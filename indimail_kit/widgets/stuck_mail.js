@@ -29,10 +29,7 @@ function render({ model, el }) {
   chip.addEventListener("click", () => { model.send({ drop: true }); tabs[0][1].focus(); });
   const hint = "arrows move, Enter does what the row's button says, PgUp and PgDn turn the page";
   const { body, draw: drawPage, turn } = makePages(view, "ik-log-table", COLUMNS, hint, model);
-  const line = make("div", "ik-command", view);
-  make("span", "ik-caption", line, "in a terminal");
-  const code = make("code", "", line);
-  makeButton(line, "copy").title = "Copy the command";
+  const [line, , code] = makeCommandLine(view);
 
   let now = { table: null, reason: "", counts: {}, command: "", place: "" };
   const lines = makeLines();

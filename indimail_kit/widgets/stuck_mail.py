@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
-import anywidget
 import ipywidgets as w
 import traitlets as t
 
@@ -13,7 +12,8 @@ from indimail_kit.errors import SchemaError
 from indimail_kit.tables.questions_stuck import stuck, stuck_reasons
 from indimail_kit.visible import visible
 from indimail_kit.widgets.auth_markup import heading_html, standalone
-from indimail_kit.widgets.html import style_sheet, tag
+from indimail_kit.widgets.drawn import DrawnByMessage
+from indimail_kit.widgets.html import tag
 from indimail_kit.widgets.markup import command_html
 from indimail_kit.widgets.pages import cut
 from indimail_kit.widgets.queue_words import count_text, moment_text
@@ -33,42 +33,20 @@ if TYPE_CHECKING:
 TITLE: Final = "Stuck mail"
 
 
-class StuckGrid(anywidget.AnyWidget):
+class StuckGrid(DrawnByMessage):
     """The table that a browser draws; nothing of the log is a trait, it goes to the page as a message.
 
     Attributes:
         view: Which table is shown.
         page: Which page, from 1.
         chosen: "queue1/660188", "" for none.
-        busy: Whether something works.
-        sentence: What is shown, in words; a live region.
-        tone: Class of the sentence.
-        document: What is drawn now; no trait.
     """
 
     _esm = script("stuck_mail.js", SWITCHES, TABLE_PARTS)
-    _css = style_sheet()
 
     view = t.Enum(VIEWS, default_value="reasons").tag(sync=True)
     page = t.Int(1, min=1).tag(sync=True)
     chosen = t.Unicode("").tag(sync=True)
-    busy = t.Bool(default_value=False).tag(sync=True)
-    sentence = t.Unicode("").tag(sync=True)
-    tone = t.Enum(("ik-quiet", "ik-good", "ik-bad"), default_value="ik-quiet").tag(sync=True)
-
-    def __init__(self, **traits: Any) -> None:
-        self.document: dict[str, Any] = {}
-        super().__init__(**traits)
-        self.on_msg(self._on_hello)
-
-    def draw(self, **parts: Any) -> None:
-        """Draw parts of the document anew; all pages that show the widget get them."""
-        self.document |= parts
-        self.send({"draw": parts})
-
-    def _on_hello(self, _grid: object, content: dict[str, Any], _buffers: object) -> None:
-        if content.get("hello"):
-            self.send({"draw": self.document})
 
 
 class StuckMail(StaticView, w.VBox):  # type: ignore[misc]  # ipywidgets is untyped

@@ -115,6 +115,30 @@ function walkRows(body, lines, { act, turn, more = () => false }) {
   });
 }
 
+/* What is opened stands below its row, or below the table when the row is on another page. Returns what has to be removed
+ * when it is closed, and the section to fill.
+ */
+function openBelow(opened, { lines, below, columns, inside, label, cls = "" }) {
+  const row = lines.all().find(({ key }) => key === opened.key);
+  let home = below;
+  let panel = null;
+  if (row) {
+    panel = document.createElement("tr");
+    panel.className = inside;
+    panel.setAttribute("role", "row");
+    row.node.after(panel);
+    home = make("td", "", panel);
+    home.setAttribute("role", "gridcell");
+    home.colSpan = columns;
+  }
+  const section = make("section", ("ik-panel " + cls).trim(), home);
+  section.setAttribute("aria-label", label);
+  const title = make("p", "ik-heading", section, opened.title);
+  title.setAttribute("role", "heading");
+  title.setAttribute("aria-level", "4");
+  return [panel ?? section, section];
+}
+
 /* A row with its cells, each with the name of its column for a narrow page. */
 function makeRow(body, row, columns, { cls, label, value, classes, chips }) {
   const node = make("tr", cls, body);

@@ -33,10 +33,7 @@ function render({ model, el }) {
   const hint = "arrows move, Enter opens, Esc closes";
   const { body, draw: drawPage, turn } = makePages(view, "ik-trace-table", COLUMNS, hint, model);
   const below = make("div", "ik-log-below", view);
-  const line = make("div", "ik-command", view);
-  const caption = make("span", "ik-caption", line);
-  const code = make("code", "", line);
-  makeButton(line, "copy").title = "Copy the command";
+  const [line, caption, code] = makeCommandLine(view);
 
   let now = { table: null, opened: null, verdict: null, others: 0, command: "", without: "", place: "", asked: "" };
   const lines = makeLines();
@@ -108,23 +105,9 @@ function render({ model, el }) {
       if (row.key.startsWith("e")) row.node.setAttribute("aria-expanded", String(isOpen));
     }
     if (!opened) return;
-    const row = lines.all().find(({ key }) => key === opened.key);
-    let home = below;
-    if (row) {
-      panel = document.createElement("tr");
-      panel.className = "ik-trace-inside";
-      panel.setAttribute("role", "row");
-      row.node.after(panel);
-      home = make("td", "", panel);
-      home.setAttribute("role", "gridcell");
-      home.colSpan = now.table.columns.length;
-    }
-    const section = make("section", "ik-panel", home);
-    section.setAttribute("aria-label", "Raw octets");
-    if (!row) panel = section;
-    const title = make("p", "ik-heading", section, opened.title);
-    title.setAttribute("role", "heading");
-    title.setAttribute("aria-level", "4");
+    const shown = { lines, below, columns: now.table.columns.length, inside: "ik-trace-inside", label: "Raw octets" };
+    const [whole, section] = openBelow(opened, shown);
+    panel = whole;
     make("p", "ik-log-place", section, opened.place);
     const list = make("ol", "ik-log-lines", section);
     list.tabIndex = 0;
@@ -132,12 +115,7 @@ function render({ model, el }) {
     for (const raw of opened.lines) make("code", "ik-log-raw", make("li", "", list), raw);
     list.hidden = !opened.lines.length;
     if (opened.note) make("p", "ik-log-note", section, opened.note);
-    if (opened.command) {
-      const same = make("div", "ik-command", section);
-      make("span", "ik-caption", same, "in a terminal");
-      make("code", "", same, opened.command);
-      makeButton(same, "copy").title = "Copy the command";
-    }
+    if (opened.command) makeCommandLine(section, opened.command);
   }
 
   function onMessage(message) {
